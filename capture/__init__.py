@@ -1,0 +1,1 @@
+"""From a screen to draft stages."""

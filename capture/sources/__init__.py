@@ -1,0 +1,1 @@
+"""Where frames come from: a screen region, a folder of pictures."""

@@ -1,0 +1,7 @@
+"""Allow `python -m desk`."""
+
+import sys
+
+from desk.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Outside witnesses of a checkpoint."""

@@ -1,0 +1,1 @@
+"""What leaves the machine, and how a stranger checks it."""

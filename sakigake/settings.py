@@ -1,0 +1,76 @@
+"""Where things are kept and what the user has set.
+
+Order of precedence: command line, `SAKIGAKE_*` variables, `sakigake.toml`, `config/defaults.toml`.
+"""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sakigake import resources
+from sakigake.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The folder everything is kept in and the merged tables of the configuration."""
+
+    home: Path
+    tables: dict[str, Any]
+
+    @property
+    def database(self) -> Path:
+        """Return the path of the store."""
+        return self.home / "sakigake.db"
+
+    @property
+    def pictures(self) -> Path:
+        """Return the folder of kept pictures, named by the digest of each file."""
+        return self.home / "pictures"
+
+    @property
+    def keys(self) -> Path:
+        """Return the folder of the signing key."""
+        return self.home / "keys"
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return one table of the configuration, empty when it is not there."""
+        value = self.tables.get(name, {})
+        return value if isinstance(value, dict) else {}
+
+
+def load(home: Path | None = None) -> Settings:
+    """Read the settings; raises ConfigError when `sakigake.toml` cannot be read."""
+    given = home or (Path(value) if (value := os.environ.get("SAKIGAKE_HOME")) else None)
+    if given is None:
+        # Imported late: the verifier and --help have no use for it.
+        import platformdirs  # noqa: PLC0415
+
+        given = platformdirs.user_data_path("sakigake", appauthor=False)
+        config = platformdirs.user_config_path("sakigake", appauthor=False) / "sakigake.toml"
+    else:
+        config = given / "sakigake.toml"
+    if named := os.environ.get("SAKIGAKE_CONFIG"):
+        config = Path(named)
+    tables = tomllib.loads(resources.read_text("defaults.toml"))
+    return Settings(home=given.expanduser().absolute(), tables=merge(tables, _read(config)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError("config-unreadable", path=path, why=error) from error
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Lay `over` on `base`, table by table; lists and values are replaced whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        known = merged.get(key)
+        merged[key] = merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged

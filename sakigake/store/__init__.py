@@ -1,0 +1,1 @@
+"""What is kept: one protocol, SQLite behind it by default."""

@@ -1,0 +1,89 @@
+"""What a store must do. Entries, checkpoints and tokens are append-only; the rest is working state."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredToken
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorJob:
+    """A checkpoint that waits for a token of `authority`, not to be tried before `next_at`."""
+
+    session: str
+    checkpoint: int
+    authority: str
+    tries: int
+    next_at: datetime
+
+
+class Store(Protocol):
+    """One recording machine's memory. Every write is durable when its call returns."""
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+    def add_session(self, session: Session, public_key: bytes) -> None:
+        """Open a session; raises StoreError when its id or ledger is taken."""
+
+    def end_session(self, session: str, ended: datetime) -> None:
+        """Note when a session ended (its ledger says so as well; this only makes it quick to find)."""
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions, oldest first."""
+
+    def public_key(self, session: str) -> bytes:
+        """Return the raw Ed25519 key a session's checkpoints are signed with."""
+
+    def append(self, session: str, entry: StoredEntry) -> None:
+        """Add the next entry; raises SakigakeError when another writer got there first."""
+
+    def entries(self, session: str, kind: EntryType | None = None) -> Iterator[StoredEntry]:
+        """Yield a session's entries in order, all or of one type."""
+
+    def entry(self, session: str, seq: int) -> StoredEntry | None:
+        """Return one entry."""
+
+    def last_entry(self, session: str) -> StoredEntry | None:
+        """Return the newest entry."""
+
+    def leaves(self, session: str) -> list[bytes]:
+        """Return the leaf hashes in order."""
+
+    def add_checkpoint(self, session: str, checkpoint: StoredCheckpoint, authorities: list[str]) -> None:
+        """Add a checkpoint and, in the same transaction, an anchor job for each authority."""
+
+    def checkpoints(self, session: str) -> list[StoredCheckpoint]:
+        """Return the checkpoints in order."""
+
+    def add_token(self, session: str, token: StoredToken) -> None:
+        """Add a token and, in the same transaction, end its job."""
+
+    def tokens(self, session: str) -> list[StoredToken]:
+        """Return the tokens in the order they came."""
+
+    def newest_token(self, session: str) -> bytes | None:
+        """Return the digest of the trusted token with the latest time."""
+
+    def due_jobs(self, now: datetime) -> list[AnchorJob]:
+        """Return the jobs that may be tried now, newest checkpoint first."""
+
+    def pending_jobs(self, session: str | None = None) -> list[AnchorJob]:
+        """Return every job that waits."""
+
+    def postpone(self, job: AnchorJob, next_at: datetime) -> None:
+        """Count a failed try and set when to try again."""
+
+    def drop_jobs(self, session: str, before: int, authority: str) -> None:
+        """Forget jobs of checkpoints numbered below `before`: a newer token of that authority covers them."""
+
+    def put_state(self, name: str, value: str) -> None:
+        """Set a piece of working state, such as the recorder's pulse."""
+
+    def state(self, name: str) -> str | None:
+        """Return a piece of working state."""
+
+    def take_state(self, name: str) -> str | None:
+        """Return a piece of working state and clear it, in one step."""

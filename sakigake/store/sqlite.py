@@ -1,0 +1,309 @@
+"""The default store: one SQLite file, WAL, a full sync before any write counts as done."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from sakigake.clock import from_ms, to_ms
+from sakigake.errors import SakigakeError
+from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredToken
+from sakigake.store.protocol import AnchorJob
+
+MIN_SQLITE = (3, 37)  # STRICT tables
+_ENTRY = "seq, type, raw, leaf, opening, fp_opening, fingerprint"
+
+
+class SqliteStore:
+    """One connection, usable from several threads one at a time. Several processes may hold one each."""
+
+    def __init__(self, path: Path) -> None:
+        if sqlite3.sqlite_version_info < MIN_SQLITE:
+            raise SakigakeError("sqlite-too-old", version=sqlite3.sqlite_version)
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._migrate()
+        except (sqlite3.Error, OSError) as error:
+            raise SakigakeError("store-unusable", path=path, why=error) from error
+
+    def _migrate(self) -> None:
+        scripts = sorted(
+            (item for item in files("sakigake.store").joinpath("migrations").iterdir() if item.name.endswith(".sql")),
+            key=lambda item: item.name,
+        )
+        with self._write() as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            for number, script in enumerate(scripts, start=1):
+                if number > version:
+                    for statement in _statements(script.read_text(encoding="utf-8")):
+                        db.execute(statement)
+                    db.execute(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._db
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise SakigakeError("store-write-failed", why=error) from error
+
+    def _read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        with self._lock:
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise SakigakeError("store-read-failed", why=error) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._db.close()
+
+    def add_session(self, session: Session, public_key: bytes) -> None:
+        """Open a session."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO sessions (id, ledger, started_ms, source, public_key) VALUES (?, ?, ?, ?, ?)",
+                (session.id, session.ledger, to_ms(session.started), session.source, public_key),
+            )
+
+    def end_session(self, session: str, ended: datetime) -> None:
+        """Note when a session ended."""
+        with self._write() as db:
+            db.execute("UPDATE sessions SET ended_ms = ? WHERE id = ?", (to_ms(ended), session))
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions, oldest first."""
+        rows = self._read("SELECT id, ledger, started_ms, source, ended_ms FROM sessions ORDER BY started_ms, rowid")
+        return [
+            Session(
+                id=str(row[0]),
+                ledger=str(row[1]),
+                started=from_ms(_int(row[2])),
+                source=str(row[3]),
+                ended=None if row[4] is None else from_ms(_int(row[4])),
+            )
+            for row in rows
+        ]
+
+    def public_key(self, session: str) -> bytes:
+        """Return the raw Ed25519 key of a session."""
+        return _bytes(self._read("SELECT public_key FROM sessions WHERE id = ?", session)[0][0])
+
+    def append(self, session: str, entry: StoredEntry) -> None:
+        """Add the next entry."""
+        with self._write() as db:
+            db.execute(
+                f"INSERT INTO entries (session, {_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
+                (
+                    session,
+                    entry.seq,
+                    entry.type.value,
+                    entry.raw,
+                    entry.leaf,
+                    entry.opening,
+                    entry.fp_opening,
+                    entry.fingerprint,
+                ),
+            )
+
+    def entries(self, session: str, kind: EntryType | None = None) -> Iterator[StoredEntry]:
+        """Yield entries in order, a page at a time so that a long session is never in memory as a whole."""
+        after, page = -1, 500
+        condition = "session = ? AND seq > ?" + (" AND type = ?" if kind else "")
+        while True:
+            values = (session, after, *([kind.value] if kind else []))
+            rows = self._read(
+                f"SELECT {_ENTRY} FROM entries WHERE {condition} ORDER BY seq LIMIT {page}",  # noqa: S608 - constants
+                *values,
+            )
+            yield from map(_entry, rows)
+            if len(rows) < page:
+                return
+            after = _int(rows[-1][0])
+
+    def entry(self, session: str, seq: int) -> StoredEntry | None:
+        """Return one entry."""
+        rows = self._read(f"SELECT {_ENTRY} FROM entries WHERE session = ? AND seq = ?", session, seq)  # noqa: S608
+        return _entry(rows[0]) if rows else None
+
+    def last_entry(self, session: str) -> StoredEntry | None:
+        """Return the newest entry."""
+        rows = self._read(
+            f"SELECT {_ENTRY} FROM entries WHERE session = ? ORDER BY seq DESC LIMIT 1",  # noqa: S608 - constant
+            session,
+        )
+        return _entry(rows[0]) if rows else None
+
+    def leaves(self, session: str) -> list[bytes]:
+        """Return the leaf hashes in order."""
+        return [_bytes(row[0]) for row in self._read("SELECT leaf FROM entries WHERE session = ? ORDER BY seq", session)]
+
+    def add_checkpoint(self, session: str, checkpoint: StoredCheckpoint, authorities: list[str]) -> None:
+        """Add a checkpoint and its anchor jobs."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO checkpoints (session, number, size, note) VALUES (?, ?, ?, ?)",
+                (session, checkpoint.number, checkpoint.size, checkpoint.note),
+            )
+            db.executemany(
+                "INSERT INTO anchor_jobs (session, checkpoint, authority) VALUES (?, ?, ?)",
+                [(session, checkpoint.number, name) for name in authorities],
+            )
+
+    def checkpoints(self, session: str) -> list[StoredCheckpoint]:
+        """Return the checkpoints in order."""
+        rows = self._read("SELECT number, size, note FROM checkpoints WHERE session = ? ORDER BY number", session)
+        return [StoredCheckpoint(_int(row[0]), _int(row[1]), _bytes(row[2])) for row in rows]
+
+    def add_token(self, session: str, token: StoredToken) -> None:
+        """Add a token and end its job."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO tokens (session, checkpoint, authority, raw, digest, time_low_ms, time_high_ms, trusted)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    session,
+                    token.checkpoint,
+                    token.authority,
+                    token.raw,
+                    token.digest,
+                    to_ms(token.time_low),
+                    to_ms(token.time_high),
+                    int(token.trusted),
+                ),
+            )
+            db.execute(
+                "DELETE FROM anchor_jobs WHERE session = ? AND checkpoint = ? AND authority = ?",
+                (session, token.checkpoint, token.authority),
+            )
+
+    def tokens(self, session: str) -> list[StoredToken]:
+        """Return the tokens in the order they came."""
+        rows = self._read(
+            "SELECT checkpoint, authority, raw, digest, time_low_ms, time_high_ms, trusted FROM tokens"
+            " WHERE session = ? ORDER BY rowid",
+            session,
+        )
+        return [
+            StoredToken(
+                checkpoint=_int(row[0]),
+                authority=str(row[1]),
+                raw=_bytes(row[2]),
+                digest=_bytes(row[3]),
+                time_low=from_ms(_int(row[4])),
+                time_high=from_ms(_int(row[5])),
+                trusted=bool(row[6]),
+            )
+            for row in rows
+        ]
+
+    def newest_token(self, session: str) -> bytes | None:
+        """Return the digest of the trusted token with the latest time."""
+        rows = self._read(
+            "SELECT digest FROM tokens WHERE session = ? AND trusted = 1 ORDER BY time_low_ms DESC, rowid DESC LIMIT 1",
+            session,
+        )
+        return _bytes(rows[0][0]) if rows else None
+
+    def due_jobs(self, now: datetime) -> list[AnchorJob]:
+        """Return the jobs that may be tried now, newest checkpoint first."""
+        return [job for job in self.pending_jobs() if job.next_at <= now]
+
+    def pending_jobs(self, session: str | None = None) -> list[AnchorJob]:
+        """Return every job that waits, newest checkpoint first."""
+        rows = self._read(
+            "SELECT session, checkpoint, authority, tries, next_ms FROM anchor_jobs"
+            " WHERE ? IS NULL OR session = ? ORDER BY rowid DESC",
+            session,
+            session,
+        )
+        return [AnchorJob(str(row[0]), _int(row[1]), str(row[2]), _int(row[3]), from_ms(_int(row[4]))) for row in rows]
+
+    def postpone(self, job: AnchorJob, next_at: datetime) -> None:
+        """Count a failed try and set when to try again."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE anchor_jobs SET tries = tries + 1, next_ms = ?"
+                " WHERE session = ? AND checkpoint = ? AND authority = ?",
+                (to_ms(next_at), job.session, job.checkpoint, job.authority),
+            )
+
+    def drop_jobs(self, session: str, before: int, authority: str) -> None:
+        """Forget jobs of older checkpoints of one authority."""
+        with self._write() as db:
+            db.execute(
+                "DELETE FROM anchor_jobs WHERE session = ? AND checkpoint < ? AND authority = ?",
+                (session, before, authority),
+            )
+
+    def put_state(self, name: str, value: str) -> None:
+        """Set a piece of working state."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    def state(self, name: str) -> str | None:
+        """Return a piece of working state."""
+        rows = self._read("SELECT value FROM state WHERE name = ?", name)
+        return str(rows[0][0]) if rows else None
+
+    def take_state(self, name: str) -> str | None:
+        """Return a piece of working state and clear it."""
+        if self.state(name) is None:  # polled every second: no write transaction unless there is something
+            return None
+        with self._write() as db:
+            row = db.execute("DELETE FROM state WHERE name = ? RETURNING value", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script, since `executescript` would end the transaction the migration runs in."""
+    buffer = ""
+    for line in script.splitlines(keepends=True):
+        buffer += line
+        if sqlite3.complete_statement(buffer):
+            yield buffer
+            buffer = ""
+
+
+def _entry(row: tuple[object, ...]) -> StoredEntry:
+    return StoredEntry(
+        seq=_int(row[0]),
+        type=EntryType(str(row[1])),
+        raw=_bytes(row[2]),
+        leaf=_bytes(row[3]),
+        opening=None if row[4] is None else _bytes(row[4]),
+        fp_opening=None if row[5] is None else _bytes(row[5]),
+        fingerprint=None if row[6] is None else _bytes(row[6]),
+    )
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise SakigakeError("store-read-failed", why=f"{type(value).__name__} where a number belongs")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise SakigakeError("store-read-failed", why=f"{type(value).__name__} where bytes belong")
+    return value

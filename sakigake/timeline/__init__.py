@@ -1,0 +1,1 @@
+"""Entries, the tree over them, signed checkpoints, and bounds in time."""

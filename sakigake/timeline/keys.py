@@ -1,0 +1,54 @@
+"""The signing key of this installation: Ed25519, one file only its owner may read."""
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sakigake.errors import ConfigError
+
+KEY_FILE = "ed25519.pem"
+
+
+def load_or_create(folder: Path) -> Ed25519PrivateKey:
+    """Return the key kept in `folder`, making one at the first start; raises ConfigError.
+
+    `SAKIGAKE_PASSPHRASE` encrypts the file (PKCS #8, scrypt) when it is made and opens it later.
+    """
+    path = folder / KEY_FILE
+    passphrase = os.environ.get("SAKIGAKE_PASSPHRASE", "").encode() or None
+    try:
+        return _load(path, passphrase)
+    except FileNotFoundError:
+        return _create(path, passphrase)
+
+
+def _load(path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), passphrase)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError("key-unreadable", path=path) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError("key-unreadable", path=path)
+    return key
+
+
+def _create(path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
+    key = Ed25519PrivateKey.generate()
+    protection = (
+        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return key

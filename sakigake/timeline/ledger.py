@@ -1,0 +1,153 @@
+"""The ledger of one session: appends entries, signs checkpoints. One writer at a time."""
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sakigake import __version__
+from sakigake.clock import Clock, boot_id, from_ms
+from sakigake.model import EntryType, Picture, Session, StoredCheckpoint, StoredEntry
+from sakigake.store.protocol import Store
+from sakigake.timeline import merkle, note
+from sakigake.timeline.entry import (
+    ZERO_LEAF,
+    Info,
+    open_fingerprint,
+    open_picture,
+    write_entry,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Descriptor bytes of a picture and the version of the algorithms that made them."""
+
+    version: str
+    raw: bytes
+
+
+class Ledger:
+    """Appends to one session. Make one with `start` or `resume`; each returned entry is durable."""
+
+    def __init__(self, store: Store, session: Session, key: Ed25519PrivateKey, clock: Clock) -> None:
+        self.session = session
+        self._store = store
+        self._key = key
+        self._clock = clock
+        self._tree = merkle.Frontier()
+        self._prev = ZERO_LEAF
+        self._boot = ""
+
+    @classmethod
+    def start(cls, store: Store, key: Ed25519PrivateKey, source: str, clock: Clock | None = None) -> "Ledger":
+        """Open a new session with its first entry, which names the key and the program."""
+        clock = clock or Clock()
+        wall = clock.wall_ns() // 1_000_000
+        boot = boot_id(secrets.token_bytes(16))
+        public = key.public_key().public_bytes_raw()
+        raw = write_entry(
+            seq=0,
+            kind=EntryType.SESSION_START,
+            wall=wall,
+            mono=clock.mono_ns() // 1_000_000,
+            boot=boot,
+            prev=ZERO_LEAF,
+            info={"key": public.hex(), "program": f"sakigake {__version__}", "source": source},
+        )
+        leaf = merkle.leaf_hash(raw)
+        # The ledger's name is its first leaf: nobody can open a second ledger under the same name.
+        started = from_ms(wall)
+        session = Session(
+            id=f"{started:%Y%m%d-%H%M%S}-{leaf.hex()[:4]}",
+            ledger=leaf.hex()[:32],
+            started=started,
+            source=source,
+        )
+        ledger = cls(store, session, key, clock)
+        ledger._boot = boot
+        store.add_session(session, public)
+        ledger._keep(StoredEntry(0, EntryType.SESSION_START, raw, leaf))
+        return ledger
+
+    @classmethod
+    def resume(cls, store: Store, session: Session, key: Ed25519PrivateKey, clock: Clock | None = None) -> "Ledger":
+        """Go on with a session that a crash or a restart cut off."""
+        ledger = cls(store, session, key, clock or Clock())
+        leaves = store.leaves(session.id)
+        ledger._tree = merkle.Frontier(leaves)
+        ledger._prev = leaves[-1].hex() if leaves else ZERO_LEAF
+        ledger._boot = boot_id(secrets.token_bytes(16))  # another salt: monotonic times start anew
+        return ledger
+
+    @property
+    def size(self) -> int:
+        """Return the number of entries."""
+        return self._tree.size
+
+    def append(
+        self,
+        kind: EntryType,
+        info: Info | None = None,
+        picture: Picture | None = None,
+        fingerprint: Fingerprint | None = None,
+        wall_ns: int | None = None,
+        mono_ns: int | None = None,
+    ) -> StoredEntry:
+        """Write the next entry and return it once it is durable.
+
+        `wall_ns`/`mono_ns` are the clocks at the moment that is recorded (the grab of a frame); now when omitted.
+        """
+        opening = open_picture(picture) if picture else None
+        fp_opening = open_fingerprint(fingerprint.version, fingerprint.raw) if fingerprint else None
+        token = self._store.newest_token(self.session.id)
+        raw = write_entry(
+            seq=self.size,
+            kind=kind,
+            wall=max(0, (wall_ns if wall_ns is not None else self._clock.wall_ns()) // 1_000_000),
+            mono=(mono_ns if mono_ns is not None else self._clock.mono_ns()) // 1_000_000,
+            boot=self._boot,
+            prev=self._prev,
+            after=token.hex() if token else None,
+            commit=sha256(opening).hexdigest() if opening else None,
+            fp=sha256(fp_opening).hexdigest() if fp_opening else None,
+            info=info,
+        )
+        entry = StoredEntry(
+            seq=self.size,
+            type=kind,
+            raw=raw,
+            leaf=merkle.leaf_hash(raw),
+            opening=opening,
+            fp_opening=fp_opening,
+            fingerprint=fingerprint.raw if fingerprint else None,
+        )
+        self._keep(entry)
+        return entry
+
+    def _keep(self, entry: StoredEntry) -> None:
+        self._store.append(self.session.id, entry)
+        self._tree.append(entry.leaf)
+        self._prev = entry.leaf.hex()
+
+    def checkpoint(self, authorities: list[str]) -> StoredCheckpoint | None:
+        """Sign the entries so far and queue the checkpoint for `authorities`; None when nothing is new."""
+        earlier = self._store.checkpoints(self.session.id)
+        last = earlier[-1] if earlier else None
+        if last and last.size == self.size:
+            return None
+        token = self._store.newest_token(self.session.id)
+        signed = note.sign(
+            note.Checkpoint(
+                ledger=self.session.ledger,
+                size=self.size,
+                root=self._tree.root(),
+                prev=sha256(last.note).hexdigest() if last else None,
+                after=token.hex() if token else None,
+            ),
+            self._key,
+        )
+        checkpoint = StoredCheckpoint(number=len(earlier), size=self.size, note=signed)
+        self._store.add_checkpoint(self.session.id, checkpoint, authorities)
+        return checkpoint

@@ -1,0 +1,47 @@
+"""The string tables: every sentence a person reads, by key, in Japanese and English."""
+
+import locale
+import os
+import tomllib
+from functools import cache
+
+from sakigake import resources
+
+LANGUAGES = ("en", "ja")
+
+
+def language() -> str:
+    """Return the language to speak: `SAKIGAKE_LANG`, else the locale's, else English."""
+    wanted = os.environ.get("SAKIGAKE_LANG", "")
+    if wanted in LANGUAGES:
+        return wanted
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return "ja" if value.startswith("ja") else "en"
+    # Windows has none of the three; getlocale() answers "Japanese_Japan" there and "ja_JP" on macOS.
+    return "ja" if (locale.getlocale()[0] or "").lower().startswith("ja") else "en"
+
+
+@cache
+def table(lang: str) -> dict[str, str]:
+    """Return one language's table, its nested sections flattened to dotted keys."""
+    flat: dict[str, str] = {}
+
+    def walk(prefix: str, node: dict[str, object]) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                walk(f"{prefix}{key}.", value)
+            else:
+                flat[f"{prefix}{key}"] = str(value)
+
+    walk("", tomllib.loads(resources.read_text(f"words/{lang}.toml")))
+    return flat
+
+
+def text(key: str, lang: str | None = None, **params: object) -> str:
+    """Return the sentence of `key`, its placeholders filled with `params`.
+
+    Raises KeyError when the key or a placeholder is unknown: a missing sentence is a defect, not a state.
+    """
+    sentence = table(lang or language())[key]
+    return sentence.format_map(params) if params else sentence

@@ -1,0 +1,1 @@
+"""From a found post to a finding."""
