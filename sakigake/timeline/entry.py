@@ -22,6 +22,7 @@ MAX_INT = 2**53 - 1  # JCS numbers are doubles
 MAX_ENTRY_BYTES = 16_384
 HEX32 = re.compile(r"[0-9a-f]{64}")
 BOOT = re.compile(r"[0-9a-f]{16}")
+_TYPES = [kind.value for kind in EntryType]  # a list: what is looked up may be unhashable
 INFO_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 Info = dict[str, int | str]
@@ -124,7 +125,7 @@ def parse_entry(raw: bytes, what: str = "entry") -> Entry:
         required <= set(value) <= known
         and value["v"] == ENTRY_VERSION
         and all(type(value[key]) is int and value[key] >= 0 for key in ("seq", "wall", "mono"))
-        and value["type"] in set(EntryType)
+        and value["type"] in _TYPES
         and isinstance(value["boot"], str)
         and BOOT.fullmatch(value["boot"])
         and all(isinstance(digest, str) and HEX32.fullmatch(digest) for digest in digests)

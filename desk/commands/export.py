@@ -1,0 +1,142 @@
+"""`sakigake export`: write a package that a stranger can check."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sakigake import errors, words
+
+if TYPE_CHECKING:
+    from sakigake.anchor.trust import Trust
+    from sakigake.settings import Settings
+
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+MAX_RANGE = 100_000
+
+
+def parse_stages(value: str, known: list[int]) -> list[int] | None:
+    """Read `3,5-9` or `all`; a range takes the stages among `known` that lie in it. Raises UsageError."""
+    if value.strip().lower() == "all":
+        return None
+    chosen: list[int] = []
+    for part in value.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if not match:
+            raise errors.UsageError("export-stages-unreadable", value=value)
+        first = int(match[1])
+        if match[2] is None:
+            chosen.append(first)
+            continue
+        inside = [seq for seq in known if first <= seq <= int(match[2])]
+        if not inside:
+            raise errors.UsageError("export-stages-unreadable", value=value)
+        chosen += inside
+    return chosen
+
+
+@click.command(help=words.text("cli.export"))
+@click.argument("session", default="last")
+@click.option("--stages", default="all", show_default=True, help=words.text("export.stages"))
+@click.option("--post", type=click.Path(path_type=Path), help=words.text("export.post"))
+@click.option("--posted-not-before", help=words.text("check.posted-not-before"))
+@click.option("--posted-not-after", help=words.text("check.posted-not-after"))
+@click.option("--no-stamp", is_flag=True, help=words.text("export.no-stamp"))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=words.text("export.output"))
+def export(
+    session: str,
+    stages: str,
+    post: Path | None,
+    posted_not_before: str | None,
+    posted_not_after: str | None,
+    no_stamp: bool,  # noqa: FBT001 - click
+    output: Path,
+) -> None:
+    """Write the package."""
+    from desk.sessions import find, open_store
+    from sakigake import settings
+    from sakigake.anchor import trust
+    from sakigake.clock import parse_time
+    from sakigake.evidence import package
+    from sakigake.model import Interval
+    from sakigake.timeline import keys
+    from sakigake.timeline.reading import stages as stages_of
+
+    loaded = settings.load()
+    store = open_store(loaded)
+    found = find(store, session)
+    trusted = trust.load(loaded.tables)
+    seal_rest(loaded, found.id)
+    chosen = parse_stages(stages, [stored.seq for stored, _ in stages_of(store, found.id)])
+    compared = None
+    if post:
+        from watch.check import check_picture
+        from watch.sanitise import extension_of
+
+        posted = Interval(
+            parse_time(posted_not_before) if posted_not_before else None,
+            parse_time(posted_not_after) if posted_not_after else None,
+        )
+        finding = check_picture(store, [found], post, posted)
+        compared = package.Post(post, extension_of(post), finding)
+    stamp, why = (None, words.text("export.stamp-off")) if no_stamp else stamper(loaded, trusted)
+    done = package.export(
+        store,
+        found,
+        keys.load_or_create(loaded.keys),
+        loaded.pictures,
+        trusted,
+        output,
+        chosen=chosen,
+        post=compared,
+        stamp=stamp,
+    )
+    click.echo(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
+    if done.unsealed:
+        click.echo(words.text("export.unsealed", count=done.unsealed))
+    if not done.stamped:
+        click.echo(words.text("export.not-stamped", why=why or words.text("export.no-answer")))
+    click.echo(words.text("export.look", page="index.html", path=done.path))
+
+
+def seal_rest(loaded: "Settings", session: str) -> None:
+    """Sign a last checkpoint over entries that a break-off left unsealed, unless a recorder is at work."""
+    from capture.lock import RecorderLock
+    from sakigake.store.sqlite import SqliteStore
+    from sakigake.timeline import keys
+    from sakigake.timeline.ledger import Ledger
+
+    store = SqliteStore(loaded.database)
+    known = next(item for item in store.sessions() if item.id == session)
+    key = keys.load_or_create(loaded.keys)
+    if key.public_key().public_bytes_raw() != store.public_key(session):
+        return  # the export itself says what to do about another key
+    lock = RecorderLock(loaded.home)
+    if lock.try_acquire():
+        try:
+            Ledger.resume(store, known, key).checkpoint([])
+        finally:
+            lock.release()
+    store.close()
+
+
+def stamper(loaded: "Settings", trusted: "Trust") -> tuple[Callable[[bytes], bytes | None] | None, str]:
+    """Return a function that asks one authority for a token over the package, and why there is none otherwise."""
+    from sakigake.anchor import client, rfc3161
+
+    if not loaded.section("anchor").get("enabled", True):
+        return None, words.text("export.stamp-off")
+
+    def ask(manifest: bytes) -> bytes | None:
+        for authority in trusted.asked:
+            try:
+                raw = client.request_token(authority, manifest, float(loaded.section("anchor")["timeout_s"]))
+                if rfc3161.read_token(raw, manifest, trusted).authority:
+                    return raw
+            except (errors.NetworkError, errors.VerificationError):
+                continue
+        return None
+
+    return ask, ""

@@ -1,0 +1,119 @@
+"""`sakigake verify`: check a package. Loads no image library and opens no socket."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from desk.spans import span
+from sakigake import errors, words
+from sakigake.clock import iso
+from sakigake.model import Interval, Verdict
+
+EXIT_CODES = {Verdict.VERIFIED: errors.EXIT_OK, Verdict.INTEGRITY_ONLY: errors.EXIT_INTEGRITY_ONLY}
+
+
+@click.command(help=words.text("cli.verify"))
+@click.argument("package", type=click.Path(path_type=Path))
+@click.option("--trust", "roots", multiple=True, type=click.Path(path_type=Path), help=words.text("verify.trust"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+@click.option("--lang", type=click.Choice(words.LANGUAGES), help=words.text("verify.lang"))
+@click.pass_context
+def verify(ctx: click.Context, package: Path, roots: tuple[Path, ...], as_json: bool, lang: str | None) -> None:  # noqa: FBT001 - click
+    """Check a package and say what holds."""
+    from sakigake import settings
+    from sakigake.anchor import trust
+    from sakigake.evidence.verify import verify as check
+
+    if lang:
+        os.environ["SAKIGAKE_LANG"] = lang
+    trusted = trust.load(settings.load().tables)
+    for path in roots:
+        try:
+            trusted = trusted.with_roots(path.read_bytes())
+        except OSError as error:
+            raise errors.UsageError("trust-unreadable", path=path, why=error.strerror) from error
+    try:
+        report = check(package, trusted)
+    except errors.VerificationError as error:
+        _failed(error, as_json=as_json)
+        ctx.exit(error.exit_code)
+    else:
+        if as_json:
+            click.echo(json.dumps(_record(report), ensure_ascii=False))
+        else:
+            _print(report)
+        ctx.exit(EXIT_CODES[report.verdict])
+
+
+def _failed(error: errors.VerificationError, *, as_json: bool) -> None:
+    if as_json:
+        record = {"schema_version": 1, "verdict": Verdict.FAILED.value, "code": error.code, "message": error.message()}
+        click.echo(json.dumps(record, ensure_ascii=False))
+        return
+    click.echo(words.text("verify.verdict.FAILED", message=error.message()))
+    click.echo(f"  {error.hint()}")
+
+
+def _print(report: Any) -> None:  # noqa: ANN401 - the verifier's Report, not imported for --help
+    say = words.text
+    click.echo(say(f"verify.verdict.{report.verdict.value}"))
+    for reason in report.reasons:
+        click.echo(f"  {say(f'verify.reason.{reason}')}")
+    for stage in report.stages:
+        flags = "".join(f" [{say(f'verify.flag.{flag}')}]" for flag in stage.flags)
+        click.echo(f"  {say('verify.stage', seq=stage.seq, span=span(stage.interval))}{flags}")
+        if stage.claimed:
+            click.echo(f"      {say('report.claimed', when=iso(stage.claimed))}")
+    if report.order:
+        click.echo(f"  {say('verify.order', order=say(f'finding.order.{report.order.value}'))}")
+    if report.authorities:
+        click.echo(f"  {say('verify.authorities', names=', '.join(report.authorities))}")
+    if report.untrusted_tokens:
+        click.echo(f"  {say('verify.untrusted', count=report.untrusted_tokens)}")
+    if report.sealed:
+        click.echo(f"  {say('verify.sealed', span=span(report.sealed))}")
+    counts = {"entries": report.entries, "checkpoints": report.checkpoints, "withheld": report.withheld}
+    click.echo(f"  {say('verify.ledger', ledger=report.ledger, gaps=report.gaps, **counts)}")
+    click.echo(f"  {say('verify.closed' if report.closed else 'verify.open')}")
+    click.echo(f"  {say('verify.key', key=report.key)}")
+    click.echo(f"  {say('verify.shows')}")
+
+
+def _times(interval: Interval | None) -> dict[str, str | None] | None:
+    if interval is None:
+        return None
+    ends = {"not_before": interval.not_before, "not_after": interval.not_after}
+    return {key: iso(value) if value else None for key, value in ends.items()}
+
+
+def _record(report: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    return {
+        "schema_version": 1,
+        "verdict": report.verdict.value,
+        "reasons": list(report.reasons),
+        "ledger": report.ledger,
+        "key": report.key,
+        "entries": report.entries,
+        "withheld": report.withheld,
+        "checkpoints": report.checkpoints,
+        "authorities": list(report.authorities),
+        "untrusted_tokens": report.untrusted_tokens,
+        "ledger_closed": report.closed,
+        "gaps": report.gaps,
+        "sealed": _times(report.sealed),
+        "order": report.order.value if report.order else None,
+        "order_stated": report.order_stated.value if report.order_stated else None,
+        "stages": [
+            {
+                "seq": stage.seq,
+                **(_times(stage.interval) or {}),
+                "claimed": iso(stage.claimed) if stage.claimed else None,
+                "picture": stage.picture,
+                "flags": list(stage.flags),
+            }
+            for stage in report.stages
+        ],
+    }

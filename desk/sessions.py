@@ -1,0 +1,29 @@
+"""Finding a session by what a person types."""
+
+from pathlib import Path
+
+from sakigake.errors import NotFoundError
+from sakigake.model import Session
+from sakigake.settings import Settings
+from sakigake.store.sqlite import SqliteStore
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """Open the records for reading; raises NotFoundError when there are none, so that nothing is made by looking."""
+    if not Path(settings.database).is_file():
+        raise NotFoundError("nothing-recorded")
+    return SqliteStore(settings.database)
+
+
+def find(store: SqliteStore, wanted: str) -> Session:
+    """Return the newest session for "last", else the one whose id is, or uniquely begins with, `wanted`."""
+    sessions = store.sessions()
+    if not sessions:
+        raise NotFoundError("nothing-recorded")
+    if wanted == "last":
+        return sessions[-1]
+    exact = [session for session in sessions if session.id == wanted]
+    matching = exact or [session for session in sessions if wanted and session.id.startswith(wanted)]
+    if len(matching) != 1:
+        raise NotFoundError("session-unknown", session=wanted)
+    return matching[0]

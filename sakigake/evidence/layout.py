@@ -1,0 +1,40 @@
+"""The names of the files in a package, shared by the writer and the verifier."""
+
+import re
+
+MANIFEST = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
+STAMP = "SHA256SUMS.tsr"
+PUBLIC = "artist.pub"
+PUBLIC_PEM = "artist-pub.pem"
+LEAVES = "leaves.txt"
+EVENTS = "events.jsonl"
+FINDING = "compare/finding.json"
+PAGE = "index.html"
+README = "READ-ME-FIRST.txt"
+UNLISTED = frozenset({MANIFEST, SIGNATURE, STAMP})
+
+STAGE_FILE = re.compile(r"stages/(?P<seq>[0-9]{6})\.(?P<kind>entry\.json|open\.json|png|proof\.txt|fp\.json|fp\.bin)")
+CHECKPOINT_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.checkpoint\.txt")
+TOKEN_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.(?:[2-9]\.)?tsr")
+OTHER_FILE = re.compile(r"(?:trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/[a-z-]{1,32}\.png)")
+
+
+def stage(seq: int, kind: str) -> str:
+    """Return the name of a stage's file; `kind` is entry.json, open.json, png, proof.txt, fp.json or fp.bin."""
+    return f"stages/{seq:06d}.{kind}"
+
+
+def checkpoint(number: int) -> str:
+    """Return the name of a checkpoint's file."""
+    return f"anchors/{number:04d}.checkpoint.txt"
+
+
+def token(number: int, nth: int) -> str:
+    """Return the name of the `nth` token over a checkpoint, counted from 1."""
+    return f"anchors/{number:04d}.tsr" if nth == 1 else f"anchors/{number:04d}.{nth}.tsr"
+
+
+def post(extension: str) -> str:
+    """Return the name of the picture that was compared."""
+    return f"post/picture.{extension}"

@@ -1,0 +1,217 @@
+"""Writing a package: chosen stages, everything needed to check them, nothing else.
+
+The same records give the same bytes each time, apart from the token over the list of files.
+"""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sakigake.anchor.trust import Trust
+from sakigake.errors import ConfigError, NotFoundError, SakigakeError, UsageError
+from sakigake.evidence import comparison, handcheck, layout, report
+from sakigake.model import EntryType, Finding, Session, StoredEntry
+from sakigake.store.protocol import Store
+from sakigake.timeline import proof
+from sakigake.timeline.entry import parse_picture
+
+ZIP_LIMIT = (1 << 32) - (1 << 26)  # beyond 4 GiB a ZIP needs extensions that old unpackers lack
+
+Contents = dict[str, bytes | Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The picture that was compared: its file, its extension (png, jpg, webp, gif) and what was found."""
+
+    path: Path
+    extension: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written. `unsealed` counts newer entries that no checkpoint covers yet."""
+
+    path: Path
+    stages: int
+    tokens: int
+    unsealed: int
+    stamped: bool
+
+
+def export(
+    store: Store,
+    session: Session,
+    key: Ed25519PrivateKey,
+    pictures: Path,
+    trust: Trust,
+    out: Path,
+    chosen: Iterable[int] | None = None,
+    post: Post | None = None,
+    stamp: Callable[[bytes], bytes | None] | None = None,
+) -> Exported:
+    """Write the package of a session to `out`, a ZIP when it ends in .zip, else a new folder.
+
+    `chosen` are the entry numbers of the stages to disclose (None: all). `stamp` asks for a time token over the
+    list of files and returns None when it cannot be had. Raises UsageError, NotFoundError, ConfigError.
+    """
+    if key.public_key().public_bytes_raw() != store.public_key(session.id):
+        raise ConfigError("key-of-another-session", session=session.id)
+    if out.exists() and (out.suffix != ".zip" or out.is_dir()):
+        raise UsageError("export-exists", path=out)
+    checkpoints = store.checkpoints(session.id)
+    if not checkpoints:
+        raise NotFoundError("session-unsealed", session=session.id)
+    leaves = store.leaves(session.id)
+    size = checkpoints[-1].size
+    stages = _choose(store, session, size, chosen)
+    contents, stamps = _anchors(store, session, trust)
+    contents[layout.LEAVES] = "".join(f"{leaf.hex()}\n" for leaf in leaves[:size]).encode()
+    events = [entry for entry in store.entries(session.id) if entry.type is not EntryType.STAGE and entry.seq < size]
+    contents[layout.EVENTS] = b"".join(entry.raw + b"\n" for entry in events)
+    for entry in stages:
+        contents |= _stage(entry, pictures)
+        contents[layout.stage(entry.seq, "proof.txt")] = proof.write(entry.seq, leaves[:size], checkpoints[-1].note)
+    if post:
+        contents[layout.post(post.extension)] = post.path
+        contents[layout.FINDING] = comparison.write(post.finding)
+    public = key.public_key()
+    contents[layout.PUBLIC] = f"{public.public_bytes_raw().hex()}\n".encode()
+    contents[layout.PUBLIC_PEM] = public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    view = report.gather(store, session, stages, size, post.finding if post else None)
+    contents[layout.README] = handcheck.text(view, stamps).encode()
+    contents[layout.PAGE] = report.page(view, contents).encode()
+    manifest = "".join(f"{_digest(contents[name])}  {name}\n" for name in sorted(contents)).encode()
+    contents[layout.MANIFEST] = manifest
+    contents[layout.SIGNATURE] = key.sign(manifest)
+    token = stamp(manifest) if stamp else None
+    if token:
+        contents[layout.STAMP] = token
+    _write(contents, out)
+    return Exported(
+        path=out,
+        stages=len(stages),
+        tokens=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents),
+        unsealed=len(leaves) - size,
+        stamped=token is not None,
+    )
+
+
+def _choose(store: Store, session: Session, size: int, chosen: Iterable[int] | None) -> list[StoredEntry]:
+    known = {entry.seq: entry for entry in store.entries(session.id, EntryType.STAGE) if entry.seq < size}
+    if not known:
+        raise NotFoundError("session-without-stage", session=session.id)
+    if chosen is None:
+        return list(known.values())
+    wanted = sorted(set(chosen))
+    for seq in wanted:
+        if seq not in known:
+            raise UsageError("stage-unknown", seq=seq, session=session.id)
+    return [known[seq] for seq in wanted]
+
+
+def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, list[handcheck.Stamp]]:
+    """Return the checkpoints, tokens and roots, and which root each trusted token chains to."""
+    contents: Contents = {}
+    sizes: dict[int, int] = {}
+    for checkpoint in store.checkpoints(session.id):
+        contents[layout.checkpoint(checkpoint.number)] = checkpoint.note
+        sizes[checkpoint.number] = checkpoint.size
+    stamps: list[handcheck.Stamp] = []
+    count: dict[int, int] = {}
+    for token in store.tokens(session.id):
+        count[token.checkpoint] = nth = count.get(token.checkpoint, 0) + 1
+        name = layout.token(token.checkpoint, nth)
+        contents[name] = token.raw
+        authority = trust.get(token.authority)
+        if not (authority and token.trusted):
+            continue
+        # One file for all roots of an authority: `openssl ts -CAfile` reads them all.
+        roots = f"trust/{authority.name}.pem"
+        contents[roots] = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in authority.roots)
+        seconds = int(token.time_low.timestamp())
+        stamps.append(handcheck.Stamp(name, layout.checkpoint(token.checkpoint), sizes[token.checkpoint], roots, seconds))
+    return contents, sorted(stamps, key=lambda stamp: (stamp.size, stamp.token))
+
+
+def _stage(entry: StoredEntry, pictures: Path) -> Contents:
+    contents: Contents = {layout.stage(entry.seq, "entry.json"): entry.raw}
+    if entry.opening:
+        picture = parse_picture(entry.opening)
+        path = pictures / picture.file[:2] / f"{picture.file}.png"
+        if not path.is_file():
+            raise NotFoundError("picture-lost", seq=entry.seq, path=path)
+        contents[layout.stage(entry.seq, "open.json")] = entry.opening
+        contents[layout.stage(entry.seq, "png")] = path
+    if entry.fp_opening and entry.fingerprint:
+        contents[layout.stage(entry.seq, "fp.json")] = entry.fp_opening
+        contents[layout.stage(entry.seq, "fp.bin")] = entry.fingerprint
+    return contents
+
+
+def _digest(content: bytes | Path) -> str:
+    if isinstance(content, bytes):
+        return sha256(content).hexdigest()
+    running = sha256()
+    with content.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            running.update(chunk)
+    return running.hexdigest()
+
+
+def _write(contents: Contents, out: Path) -> None:
+    """Write beside the goal and rename: an export that is cut off leaves nothing that looks whole."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix == ".zip":
+            _write_zip(contents, temporary)
+        else:
+            _write_folder(contents, temporary)
+        temporary.replace(out)
+    except OSError as error:
+        raise SakigakeError("export-write-failed", path=out, why=error.strerror) from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _write_folder(contents: Contents, folder: Path) -> None:
+    for name, content in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            shutil.copyfile(content, path)
+
+
+def _write_zip(contents: Contents, path: Path) -> None:
+    sizes = {name: len(body) if isinstance(body, bytes) else body.stat().st_size for name, body in contents.items()}
+    if sum(sizes.values()) > ZIP_LIMIT:
+        raise UsageError("export-too-large")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
+        for name in sorted(contents):
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.create_system = 3
+            info.external_attr = 0o100644 << 16
+            info.file_size = sizes[name]
+            body = contents[name]
+            with archive.open(info, "w") as member:
+                if isinstance(body, bytes):
+                    member.write(body)
+                else:
+                    with body.open("rb") as file:
+                        shutil.copyfileobj(file, member, 1 << 20)

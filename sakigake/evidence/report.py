@@ -1,0 +1,116 @@
+"""The page of a package: what was recorded and what was found, in Japanese and English, without scripts.
+
+The page certifies nothing about itself; it says how to check it.
+"""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+
+from sakigake import __version__, words
+from sakigake.clock import from_ms, iso
+from sakigake.evidence import layout
+from sakigake.model import EntryType, Finding, Interval, Likeness, Session, StoredEntry
+from sakigake.store.protocol import Store
+from sakigake.timeline.entry import Entry, parse_entry
+from sakigake.timeline.reading import entry_bounds
+
+THUMBNAIL_PX = 320
+NOTABLE = {
+    EntryType.PAUSE,
+    EntryType.RESUME,
+    EntryType.GAP,
+    EntryType.CLOCK_JUMP,
+    EntryType.DROP,
+    EntryType.RECOVERED,
+    EntryType.KEY_ROTATE,
+    EntryType.SESSION_START,
+    EntryType.SESSION_END,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the page's timeline: an entry, its interval from tokens, and the PC's own claim."""
+
+    entry: Entry
+    interval: Interval
+    claimed: datetime
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a page says, gathered once."""
+
+    session: Session
+    rows: tuple[Row, ...]
+    stages: tuple[int, ...]
+    withheld: int
+    entries: int
+    checkpoints: int
+    finding: Finding | None
+
+
+def gather(store: Store, session: Session, stages: list[StoredEntry], size: int, finding: Finding | None) -> View:
+    """Collect the rows of the disclosed stages and of the notable events among the first `size` entries."""
+    shown = {stage.seq for stage in stages}
+    known = [parse_entry(stored.raw) for stored in store.entries(session.id) if stored.seq < size]
+    listed = [entry for entry in known if entry.seq in shown or entry.type in NOTABLE]
+    intervals = entry_bounds(store, session.id, [entry.seq for entry in listed])
+    return View(
+        session=session,
+        rows=tuple(Row(entry, intervals[entry.seq], from_ms(entry.wall), entry.seq in shown) for entry in listed),
+        stages=tuple(sorted(shown)),
+        withheld=sum(entry.type is EntryType.STAGE for entry in known) - len(shown),
+        entries=size,
+        checkpoints=len(store.checkpoints(session.id)),
+        finding=finding,
+    )
+
+
+def page(view: View, contents: dict[str, bytes | Path]) -> str:
+    """Return the page. Pictures stand in it as small inline copies; the originals lie beside it."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.PackageLoader("sakigake.evidence"),
+    )
+    thumbnails = {seq: _thumbnail(contents.get(layout.stage(seq, "png"))) for seq in view.stages}
+    post = next((body for name, body in contents.items() if name.startswith("post/picture.")), None)
+    values: dict[str, Any] = {
+        "view": view,
+        "languages": [(lang, partial(words.text, lang=lang)) for lang in ("ja", "en")],
+        "thumbnails": thumbnails,
+        "post": _thumbnail(post),
+        "iso": iso,
+        "version": __version__,
+        "stage_file": layout.stage,
+        "has_time": any(row.interval.not_after for row in view.rows if row.shown),
+        "alike": view.finding is not None and view.finding.likeness in {Likeness.STRONG, Likeness.SOME},
+    }
+    return environment.get_template("package.html.j2").render(values)
+
+
+def _thumbnail(content: bytes | Path | None) -> str | None:
+    """Return a small picture as a data URI, or None when there is none or it cannot be shown."""
+    if content is None:
+        return None
+    raw = content if isinstance(content, bytes) else content.read_bytes()
+    pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        return None
+    scale = THUMBNAIL_PX / max(pixels.shape[:2])
+    if scale < 1:
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    encoded, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 82])
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}" if encoded else None

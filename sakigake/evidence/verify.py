@@ -1,0 +1,401 @@
+"""The verifier: what a package shows, from its bytes and our own pinned authorities alone.
+
+Imports the standard library, `cryptography` and `rfc3161_client` only, opens no socket and decodes no picture.
+Everything in a package is either checked here or refused; there is no file and no byte that nobody looks at.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from sakigake.anchor.rfc3161 import read_token
+from sakigake.anchor.trust import Trust
+from sakigake.clock import from_ms
+from sakigake.errors import VerificationError
+from sakigake.evidence import comparison, container, layout
+from sakigake.evidence.container import Container
+from sakigake.model import EntryType, Interval, Order, Verdict
+from sakigake.timeline import merkle, note, proof
+from sakigake.timeline.bounds import TokenTime, bounds
+from sakigake.timeline.entry import (
+    MAX_ENTRY_BYTES,
+    ZERO_LEAF,
+    Entry,
+    parse_entry,
+    parse_fingerprint,
+    parse_picture,
+)
+
+MAX_MANIFEST, MAX_TOKEN, MAX_SMALL, MAX_LARGE = 1 << 23, 1 << 16, 1 << 12, 1 << 26
+CLOCK_TOLERANCE = timedelta(seconds=120)
+SKEW = timedelta(seconds=2)  # two honest authorities may differ by as much
+_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]{1,120})")
+_LEAVES = re.compile(r"(?:[0-9a-f]{64}\n)+")
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """One disclosed stage: its interval from tokens, the PC's own claim, what was disclosed, and flags."""
+
+    seq: int
+    interval: Interval
+    claimed: datetime | None
+    picture: bool
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What holds of a package that did not fail."""
+
+    verdict: Verdict
+    ledger: str
+    key: str
+    entries: int
+    withheld: int
+    checkpoints: int
+    authorities: tuple[str, ...]
+    untrusted_tokens: int
+    closed: bool
+    gaps: int
+    sealed: Interval | None
+    stages: tuple[StageReport, ...]
+    order: Order | None = None
+    order_stated: Order | None = None
+    reasons: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    digest: str
+    size: int
+    authority: str | None
+    low: datetime
+    high: datetime
+
+
+def verify(path: Path, trust: Trust) -> Report:
+    """Check a package, a folder or a ZIP. Raises VerificationError for the first thing that does not hold."""
+    package = container.open_container(path)
+    public = _manifest(package)
+    leaves = _leaves(package)
+    ledger = leaves[0].hex()[:32]
+    checkpoints = _checkpoints(package, public, ledger, leaves)
+    tokens = _tokens(package, checkpoints, trust)
+    _chain_after(checkpoints, tokens)
+    events, stages = _entries(package, leaves, tokens)
+    _first_entry(events, public)
+    sealed = _sealed(package, trust)
+    return _report(package, public, leaves, checkpoints, tokens, events, stages, sealed)
+
+
+def _manifest(package: Container) -> Ed25519PublicKey:
+    """Check that exactly the listed files are there, unchanged, and that the list is signed."""
+    names = set(package.names())
+    required = {
+        layout.MANIFEST,
+        layout.SIGNATURE,
+        layout.PUBLIC,
+        layout.PUBLIC_PEM,
+        layout.LEAVES,
+        layout.EVENTS,
+        layout.PAGE,
+        layout.README,
+    }
+    for name in sorted(required - names):
+        raise VerificationError("package-file-missing", name=name)
+    raw = container.read(package, layout.MANIFEST, MAX_MANIFEST)
+    hex_key = container.read(package, layout.PUBLIC, MAX_SMALL)
+    if not re.fullmatch(rb"[0-9a-f]{64}\n", hex_key):
+        raise VerificationError("evidence-malformed", what=layout.PUBLIC)
+    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(hex_key.decode()))
+    try:
+        public.verify(container.read(package, layout.SIGNATURE, MAX_SMALL), raw)
+    except InvalidSignature as error:
+        raise VerificationError("signature-invalid", what=layout.MANIFEST) from error
+    listed: dict[str, str] = {}
+    for line in raw.decode("ascii", errors="replace").removesuffix("\n").split("\n"):
+        match = _LINE.fullmatch(line)
+        if not match or (listed and match[2] <= next(reversed(listed))):
+            raise VerificationError("evidence-malformed", what=layout.MANIFEST)
+        listed[match[2]] = match[1]
+    if not raw.endswith(b"\n"):
+        raise VerificationError("evidence-malformed", what=layout.MANIFEST)
+    for name in sorted(set(listed) ^ (names - layout.UNLISTED)):
+        raise VerificationError("package-file-missing" if name in listed else "package-file-extra", name=name)
+    for name, stated in listed.items():
+        if container.digest(package, name) != stated:
+            raise VerificationError("package-file-changed", name=name)
+    _known_files(listed)
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if container.read(package, layout.PUBLIC_PEM, MAX_SMALL) != pem:
+        raise VerificationError("evidence-malformed", what=layout.PUBLIC_PEM)
+    return public
+
+
+def _known_files(names: dict[str, str]) -> None:
+    fixed = {layout.PUBLIC, layout.PUBLIC_PEM, layout.LEAVES, layout.EVENTS, layout.PAGE, layout.README, layout.FINDING}
+    forms = (layout.STAGE_FILE, layout.CHECKPOINT_FILE, layout.TOKEN_FILE, layout.OTHER_FILE)
+    for name in names:
+        if name not in fixed and not any(form.fullmatch(name) for form in forms):
+            raise VerificationError("package-file-extra", name=name)
+
+
+def _leaves(package: Container) -> list[bytes]:
+    text = container.read(package, layout.LEAVES, MAX_LARGE).decode("ascii", errors="replace")
+    if not _LEAVES.fullmatch(text):
+        raise VerificationError("evidence-malformed", what=layout.LEAVES)
+    leaves = [bytes.fromhex(line) for line in text.split()]
+    if len(set(leaves)) != len(leaves):
+        raise VerificationError("ledger-repeats")
+    return leaves
+
+
+def _checkpoints(
+    package: Container, public: Ed25519PublicKey, ledger: str, leaves: list[bytes]
+) -> list[tuple[bytes, note.Checkpoint]]:
+    """Check every checkpoint against the leaves, its signature and the checkpoint before it."""
+    names = [name for name in package.names() if layout.CHECKPOINT_FILE.fullmatch(name)]
+    if not names or names != [layout.checkpoint(number) for number in range(len(names))]:
+        raise VerificationError("checkpoints-broken", name="anchors/")
+    tree, checked = merkle.Frontier(), []
+    previous: bytes | None = None
+    for name in names:
+        raw = container.read(package, name, note.MAX_NOTE_BYTES)
+        stated = note.verify(raw, public, name)
+        in_order = tree.size < stated.size <= len(leaves)
+        linked = stated.prev == (sha256(previous).hexdigest() if previous else None)
+        if not (in_order and linked and stated.ledger == ledger):
+            raise VerificationError("checkpoints-broken", name=name)
+        for leaf in leaves[tree.size : stated.size]:
+            tree.append(leaf)
+        if tree.root() != stated.root:
+            raise VerificationError("root-wrong", name=name)
+        checked.append((raw, stated))
+        previous = raw
+    if tree.size != len(leaves):
+        raise VerificationError("leaves-unsealed")
+    return checked
+
+
+def _tokens(
+    package: Container, checkpoints: list[tuple[bytes, note.Checkpoint]], trust: Trust
+) -> dict[str, _Token]:
+    """Read every token strictly; returns them by digest. One of an authority we do not know is kept, not counted."""
+    tokens: dict[str, _Token] = {}
+    for name in package.names():
+        match = layout.TOKEN_FILE.fullmatch(name)
+        if not match:
+            continue
+        number = int(match["number"])
+        if number >= len(checkpoints):
+            raise VerificationError("package-file-extra", name=name)
+        raw = container.read(package, name, MAX_TOKEN)
+        data, stated = checkpoints[number]
+        reading = read_token(raw, data, trust)
+        digest = sha256(raw).hexdigest()
+        if digest in tokens:
+            raise VerificationError("package-file-extra", name=name)
+        tokens[digest] = _Token(digest, stated.size, reading.authority, reading.low, reading.high)
+    return tokens
+
+
+def _chain_after(checkpoints: list[tuple[bytes, note.Checkpoint]], tokens: dict[str, _Token]) -> None:
+    """A checkpoint can only name a token over an earlier one."""
+    for number, (_, stated) in enumerate(checkpoints):
+        _named(stated.after, stated.size - 1, tokens, layout.checkpoint(number))
+
+
+def _named(after: str | None, below: int, tokens: dict[str, _Token], what: str) -> None:
+    if after is not None and (after not in tokens or tokens[after].size > below):
+        raise VerificationError("token-missing", what=what)
+
+
+def _entries(
+    package: Container, leaves: list[bytes], tokens: dict[str, _Token]
+) -> tuple[dict[int, Entry], dict[int, Entry]]:
+    """Check each disclosed entry against its leaf, its chain link and its own files."""
+    events: dict[int, Entry] = {}
+    lines = container.read(package, layout.EVENTS, MAX_LARGE)
+    if not lines.endswith(b"\n"):
+        raise VerificationError("evidence-malformed", what=layout.EVENTS)
+    for line in lines[:-1].split(b"\n"):
+        entry = _entry(line, leaves, tokens, layout.EVENTS)
+        if entry.type is EntryType.STAGE or (events and entry.seq <= next(reversed(events))):
+            raise VerificationError("evidence-malformed", what=layout.EVENTS)
+        events[entry.seq] = entry
+    stages: dict[int, Entry] = {}
+    kinds: dict[int, set[str]] = {}
+    for name in package.names():
+        if match := layout.STAGE_FILE.fullmatch(name):
+            kinds.setdefault(int(match["seq"]), set()).add(match["kind"])
+    for seq, files in sorted(kinds.items()):
+        name = layout.stage(seq, "entry.json")
+        if not {"entry.json", "proof.txt"} <= files or ("png" in files and "open.json" not in files):
+            raise VerificationError("package-file-missing", name=name)
+        entry = _entry(container.read(package, name, MAX_ENTRY_BYTES), leaves, tokens, name)
+        if entry.seq != seq or entry.type is not EntryType.STAGE:
+            raise VerificationError("evidence-malformed", what=name)
+        _stage_files(package, entry, files)
+        stages[seq] = entry
+    if not stages:
+        raise VerificationError("package-without-stage")
+    _proofs(package, leaves, stages)
+    return events, stages
+
+
+def _entry(raw: bytes, leaves: list[bytes], tokens: dict[str, _Token], what: str) -> Entry:
+    entry = parse_entry(raw, what)
+    if entry.seq >= len(leaves) or merkle.leaf_hash(raw) != leaves[entry.seq]:
+        raise VerificationError("entry-not-in-ledger", what=what, seq=entry.seq)
+    if entry.prev != (leaves[entry.seq - 1].hex() if entry.seq else ZERO_LEAF):
+        raise VerificationError("entry-not-in-ledger", what=what, seq=entry.seq)
+    _named(entry.after, entry.seq, tokens, what)
+    return entry
+
+
+def _stage_files(package: Container, entry: Entry, files: set[str]) -> None:
+    """Check what is disclosed of a stage: the opening of its picture, the picture, its fingerprint."""
+    if "open.json" in files:
+        name = layout.stage(entry.seq, "open.json")
+        raw = container.read(package, name, MAX_SMALL)
+        picture = parse_picture(raw, name)
+        if sha256(raw).hexdigest() != entry.commit:
+            raise VerificationError("commitment-wrong", what=name)
+        shown = layout.stage(entry.seq, "png")
+        if "png" in files and container.digest(package, shown) != picture.file:
+            raise VerificationError("commitment-wrong", what=shown)
+    if "fp.json" in files:
+        name = layout.stage(entry.seq, "fp.json")
+        raw = container.read(package, name, MAX_SMALL)
+        _, digest = parse_fingerprint(raw, name)
+        if sha256(raw).hexdigest() != entry.fp:
+            raise VerificationError("commitment-wrong", what=name)
+        shown = layout.stage(entry.seq, "fp.bin")
+        if "fp.bin" in files and container.digest(package, shown) != digest:
+            raise VerificationError("commitment-wrong", what=shown)
+    elif "fp.bin" in files:
+        raise VerificationError("package-file-missing", name=layout.stage(entry.seq, "fp.json"))
+
+
+def _proofs(package: Container, leaves: list[bytes], stages: dict[int, Entry]) -> None:
+    """Check each stage's own inclusion proof, so that one stage can also be handed on alone."""
+    last = max(name for name in package.names() if layout.CHECKPOINT_FILE.fullmatch(name))
+    sealed, size = container.read(package, last, note.MAX_NOTE_BYTES), len(leaves)
+    root = merkle.root(leaves)
+    for seq in stages:
+        name = layout.stage(seq, "proof.txt")
+        proof.check(container.read(package, name, MAX_ENTRY_BYTES), leaves[seq], seq, size, root, sealed, name)
+
+
+def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
+    """The first entry names the key: the ledger belongs to it from its first leaf on."""
+    first = events.get(0)
+    if not first or first.type is not EntryType.SESSION_START:
+        raise VerificationError("package-file-missing", name=f"{layout.EVENTS} #0")
+    if first.info.get("key") != public.public_bytes_raw().hex():
+        raise VerificationError("signature-invalid", what=layout.EVENTS)
+
+
+def _sealed(package: Container, trust: Trust) -> Interval | None:
+    """Read the token over the list of files, if the package carries one."""
+    if layout.STAMP not in package.names():
+        return None
+    manifest = container.read(package, layout.MANIFEST, MAX_MANIFEST)
+    reading = read_token(container.read(package, layout.STAMP, MAX_TOKEN), manifest, trust)
+    return Interval(reading.low, reading.high) if reading.authority else None
+
+
+def _report(
+    package: Container,
+    public: Ed25519PublicKey,
+    leaves: list[bytes],
+    checkpoints: list[tuple[bytes, note.Checkpoint]],
+    tokens: dict[str, _Token],
+    events: dict[int, Entry],
+    stages: dict[int, Entry],
+    sealed: Interval | None,
+) -> Report:
+    times = {token.digest: TokenTime(token.size, token.low, token.high) for token in tokens.values() if token.authority}
+    known = sorted((events | stages).items())
+    wanted = range(len(leaves))
+    intervals = bounds([(seq, entry.after) for seq, entry in known], times, wanted)
+    for seq, interval in intervals.items():
+        if interval.not_before and interval.not_after and interval.not_before > interval.not_after + SKEW:
+            raise VerificationError("times-contradict", seq=seq)
+    shown = tuple(_stage_report(package, entry, intervals[seq]) for seq, entry in sorted(stages.items()))
+    order, stated = _order(package, intervals)
+    reasons = []
+    if not times:
+        reasons.append("no-token" if not tokens else "no-trusted-token")
+    elif any(stage.interval.not_after is None for stage in shown):
+        reasons.append("stage-without-token")
+    if stated not in {None, Order.UNCLEAR, order}:
+        reasons.append("order-not-confirmed")
+    return Report(
+        verdict=Verdict.INTEGRITY_ONLY if reasons else Verdict.VERIFIED,
+        ledger=checkpoints[0][1].ledger,
+        key=public.public_bytes_raw().hex(),
+        entries=len(leaves),
+        withheld=len(leaves) - len(known),
+        checkpoints=len(checkpoints),
+        authorities=tuple(sorted({token.authority for token in tokens.values() if token.authority})),
+        untrusted_tokens=sum(token.authority is None for token in tokens.values()),
+        closed=any(entry.type is EntryType.SESSION_END and seq == len(leaves) - 1 for seq, entry in events.items()),
+        gaps=sum(entry.type in {EntryType.GAP, EntryType.PAUSE, EntryType.DROP} for entry in events.values()),
+        sealed=sealed,
+        stages=shown,
+        order=order,
+        order_stated=stated,
+        reasons=tuple(reasons),
+    )
+
+
+def _stage_report(package: Container, entry: Entry, interval: Interval) -> StageReport:
+    flags = []
+    claimed: datetime | None
+    try:
+        claimed = from_ms(entry.wall)
+    except OverflowError:
+        claimed = None
+    early = claimed and interval.not_before and claimed < interval.not_before - CLOCK_TOLERANCE
+    late = claimed and interval.not_after and claimed > interval.not_after + CLOCK_TOLERANCE
+    if early or late or claimed is None:
+        flags.append("clock-disagrees")
+    if interval.not_after is None:
+        flags.append("no-time")
+    return StageReport(
+        seq=entry.seq,
+        interval=interval,
+        claimed=claimed,
+        picture=layout.stage(entry.seq, "png") in package.names(),
+        flags=tuple(flags),
+    )
+
+
+def _order(package: Container, intervals: dict[int, Interval]) -> tuple[Order | None, Order | None]:
+    """Work the order out again from the checked times; one that contradicts the exporter's is refused."""
+    names = package.names()
+    posts = [name for name in names if name.startswith("post/picture.")]
+    if layout.FINDING not in names:
+        if posts or any(name.startswith("compare/") for name in names):
+            raise VerificationError("package-file-missing", name=layout.FINDING)
+        return None, None
+    stated = comparison.parse(container.read(package, layout.FINDING, comparison.MAX_BYTES))
+    if len(posts) != 1 or container.digest(package, posts[0]) != stated.post_digest:
+        raise VerificationError("commitment-wrong", what="post/")
+    first, last = stated.first_stage, stated.last_stage
+    order = Order.UNCLEAR
+    if first is not None and last is not None:
+        if first not in intervals or last not in intervals or first > last:
+            raise VerificationError("evidence-malformed", what=layout.FINDING)
+        order = comparison.order_of(intervals[first].hull(intervals[last]), stated.post)
+    if stated.order is not order and Order.UNCLEAR not in {stated.order, order}:
+        raise VerificationError("order-contradicts")
+    return order, stated.order
