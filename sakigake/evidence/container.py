@@ -134,12 +134,13 @@ class Archive:
             self._members[member.name] = member
             previous = member.name
             head = file.read(4)
-        start = file.tell() - 4
+        if not self._members:
+            raise VerificationError("package-not-zip")
+        start, count = file.tell() - 4, len(self._members)
         expected = b"".join(map(_central, self._members.values()))
-        count = len(self._members)
-        expected += END.pack(b"PK\x05\x06", 0, 0, count, count, len(expected), start, 0) if count < 0xFFFF else b""
-        if not self._members or head + file.read(len(expected) + 1) != expected:
-            raise VerificationError("package-not-zip" if not self._members else "package-repacked")
+        expected += END.pack(b"PK\x05\x06", 0, 0, count, count, len(expected), start, 0)
+        if head + file.read(len(expected) + 1) != expected:
+            raise VerificationError("package-repacked")
 
     def names(self) -> list[str]:
         """Return all names, sorted."""
@@ -168,7 +169,9 @@ def _read_local(file: BinaryIO) -> _Member:
     rest = file.read(LOCAL.size - 4)
     if len(rest) != LOCAL.size - 4:
         raise VerificationError("package-cut-off")
-    _, version, flags, method, time, date, crc, packed, size, name_length, extra = LOCAL.unpack(b"PK\x03\x04" + rest)
+    _, version, flags, method, time, date, crc, packed, size, name_length, extra = LOCAL.unpack(
+        b"PK\x03\x04" + rest
+    )
     raw = file.read(name_length)
     if len(raw) != name_length or not raw.isascii():
         raise VerificationError("package-repacked")
@@ -190,7 +193,20 @@ def _read_local(file: BinaryIO) -> _Member:
 
 
 def _central(member: _Member) -> bytes:
-    fields = (b"PK\x01\x02", _VERSION, _UNIX, _VERSION, 0, 0, 0, 0, _DOS_DATE, member.crc, member.size, member.size)
+    fields = (
+        b"PK\x01\x02",
+        _VERSION,
+        _UNIX,
+        _VERSION,
+        0,
+        0,
+        0,
+        0,
+        _DOS_DATE,
+        member.crc,
+        member.size,
+        member.size,
+    )
     return CENTRAL.pack(*fields, len(member.name), 0, 0, 0, 0, _MODE, member.local) + member.name.encode()
 
 

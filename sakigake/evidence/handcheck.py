@@ -30,20 +30,27 @@ def commands(view: View, stamps: Sequence[Stamp]) -> list[tuple[str, str]]:
     seq = subject(view)
     entry, opening = layout.stage(seq, "entry.json"), layout.stage(seq, "open.json")
     stamp = next((stamp for stamp in stamps if stamp.size > seq), None)
-    size, checkpoint = (stamp.size, stamp.checkpoint) if stamp else (view.entries, layout.checkpoint(view.checkpoints - 1))
+    size, checkpoint = (
+        (stamp.size, stamp.checkpoint) if stamp else (view.entries, layout.checkpoint(view.checkpoints - 1))
+    )
     steps = [
         ("handcheck.files", "sha256sum -c SHA256SUMS"),
         (
             "handcheck.signature",
             "openssl pkeyutl -verify -pubin -inkey artist-pub.pem -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig",
         ),
-        ("handcheck.entry", f"sha256sum {layout.stage(seq, 'png')} {opening}; cat {opening}; echo; cat {entry}; echo"),
+        (
+            "handcheck.entry",
+            f"sha256sum {layout.stage(seq, 'png')} {opening}; cat {opening}; echo; cat {entry}; echo",
+        ),
         ("handcheck.leaf", f"(printf '\\000'; cat {entry}) | sha256sum; sed -n {seq + 1}p leaves.txt"),
         ("handcheck.root", f"{_ROOT.format(size=size)}; sed -n 3p {checkpoint}"),
     ]
     if stamp:
         check = f"openssl ts -verify -attime {stamp.seconds} -data {checkpoint} -in {stamp.token} -CAfile {stamp.root}"
-        steps.append(("handcheck.token", f"{check}; openssl ts -reply -in {stamp.token} -text | grep 'Time stamp'"))
+        steps.append(
+            ("handcheck.token", f"{check}; openssl ts -reply -in {stamp.token} -text | grep 'Time stamp'")
+        )
     return steps
 
 

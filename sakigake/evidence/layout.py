@@ -14,10 +14,14 @@ PAGE = "index.html"
 README = "READ-ME-FIRST.txt"
 UNLISTED = frozenset({MANIFEST, SIGNATURE, STAMP})
 
-STAGE_FILE = re.compile(r"stages/(?P<seq>[0-9]{6})\.(?P<kind>entry\.json|open\.json|png|proof\.txt|fp\.json|fp\.bin)")
+STAGE_FILE = re.compile(
+    r"stages/(?P<seq>[0-9]{6})\.(?P<kind>entry\.json|open\.json|png|proof\.txt|fp\.json|fp\.bin)"
+)
 CHECKPOINT_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.checkpoint\.txt")
 TOKEN_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.(?:[2-9]\.)?tsr")
-OTHER_FILE = re.compile(r"(?:trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/[a-z-]{1,32}\.png)")
+OTHER_FILE = re.compile(
+    r"(?:trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/[a-z-]{1,32}\.png)"
+)
 
 
 def stage(seq: int, kind: str) -> str:

@@ -4,6 +4,7 @@ The same records give the same bytes each time, apart from the token over the li
 """
 
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable
@@ -50,6 +51,7 @@ class Exported:
 def export(
     store: Store,
     session: Session,
+    *,
     key: Ed25519PrivateKey,
     pictures: Path,
     trust: Trust,
@@ -75,11 +77,15 @@ def export(
     stages = _choose(store, session, size, chosen)
     contents, stamps = _anchors(store, session, trust)
     contents[layout.LEAVES] = "".join(f"{leaf.hex()}\n" for leaf in leaves[:size]).encode()
-    events = [entry for entry in store.entries(session.id) if entry.type is not EntryType.STAGE and entry.seq < size]
+    events = [
+        entry for entry in store.entries(session.id) if entry.type is not EntryType.STAGE and entry.seq < size
+    ]
     contents[layout.EVENTS] = b"".join(entry.raw + b"\n" for entry in events)
     for entry in stages:
         contents |= _stage(entry, pictures)
-        contents[layout.stage(entry.seq, "proof.txt")] = proof.write(entry.seq, leaves[:size], checkpoints[-1].note)
+        contents[layout.stage(entry.seq, "proof.txt")] = proof.write(
+            entry.seq, leaves[:size], checkpoints[-1].note
+        )
     if post:
         contents[layout.post(post.extension)] = post.path
         contents[layout.FINDING] = comparison.write(post.finding)
@@ -137,10 +143,14 @@ def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, li
         if not (authority and token.trusted):
             continue
         # One file for all roots of an authority: `openssl ts -CAfile` reads them all.
-        roots = f"trust/{authority.name}.pem"
+        roots = f"trust/{_slug(authority.name)}.pem"
         contents[roots] = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in authority.roots)
         seconds = int(token.time_low.timestamp())
-        stamps.append(handcheck.Stamp(name, layout.checkpoint(token.checkpoint), sizes[token.checkpoint], roots, seconds))
+        stamps.append(
+            handcheck.Stamp(
+                name, layout.checkpoint(token.checkpoint), sizes[token.checkpoint], roots, seconds
+            )
+        )
     return contents, sorted(stamps, key=lambda stamp: (stamp.size, stamp.token))
 
 
@@ -157,6 +167,11 @@ def _stage(entry: StoredEntry, pictures: Path) -> Contents:
         contents[layout.stage(entry.seq, "fp.json")] = entry.fp_opening
         contents[layout.stage(entry.seq, "fp.bin")] = entry.fingerprint
     return contents
+
+
+def _slug(name: str) -> str:
+    """Return an authority's name as a file name: ASCII letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48] or "authority"
 
 
 def _digest(content: bytes | Path) -> str:
@@ -199,7 +214,9 @@ def _write_folder(contents: Contents, folder: Path) -> None:
 
 
 def _write_zip(contents: Contents, path: Path) -> None:
-    sizes = {name: len(body) if isinstance(body, bytes) else body.stat().st_size for name, body in contents.items()}
+    sizes = {
+        name: len(body) if isinstance(body, bytes) else body.stat().st_size for name, body in contents.items()
+    }
     if sum(sizes.values()) > ZIP_LIMIT:
         raise UsageError("export-too-large")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:

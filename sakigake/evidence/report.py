@@ -59,7 +59,9 @@ class View:
     finding: Finding | None
 
 
-def gather(store: Store, session: Session, stages: list[StoredEntry], size: int, finding: Finding | None) -> View:
+def gather(
+    store: Store, session: Session, stages: list[StoredEntry], size: int, finding: Finding | None
+) -> View:
     """Collect the rows of the disclosed stages and of the notable events among the first `size` entries."""
     shown = {stage.seq for stage in stages}
     known = [parse_entry(stored.raw) for stored in store.entries(session.id) if stored.seq < size]
@@ -67,7 +69,9 @@ def gather(store: Store, session: Session, stages: list[StoredEntry], size: int,
     intervals = entry_bounds(store, session.id, [entry.seq for entry in listed])
     return View(
         session=session,
-        rows=tuple(Row(entry, intervals[entry.seq], from_ms(entry.wall), entry.seq in shown) for entry in listed),
+        rows=tuple(
+            Row(entry, intervals[entry.seq], from_ms(entry.wall), entry.seq in shown) for entry in listed
+        ),
         stages=tuple(sorted(shown)),
         withheld=sum(entry.type is EntryType.STAGE for entry in known) - len(shown),
         entries=size,

@@ -10,15 +10,13 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sakigake.anchor.rfc3161 import read_token
 from sakigake.anchor.trust import Trust
 from sakigake.clock import from_ms
 from sakigake.errors import VerificationError
-from sakigake.evidence import comparison, container, layout
+from sakigake.evidence import comparison, container, layout, listing
 from sakigake.evidence.container import Container
 from sakigake.model import EntryType, Interval, Order, Verdict
 from sakigake.timeline import merkle, note, proof
@@ -32,10 +30,10 @@ from sakigake.timeline.entry import (
     parse_picture,
 )
 
-MAX_MANIFEST, MAX_TOKEN, MAX_SMALL, MAX_LARGE = 1 << 23, 1 << 16, 1 << 12, 1 << 26
+MAX_TOKEN, MAX_LARGE = 1 << 16, 1 << 26
+GAPS = frozenset({EntryType.GAP, EntryType.PAUSE, EntryType.DROP})
 CLOCK_TOLERANCE = timedelta(seconds=120)
 SKEW = timedelta(seconds=2)  # two honest authorities may differ by as much
-_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]{1,120})")
 _LEAVES = re.compile(r"(?:[0-9a-f]{64}\n)+")
 
 
@@ -80,71 +78,30 @@ class _Token:
     high: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a package holds once every part of it has been checked."""
+
+    public: Ed25519PublicKey
+    leaves: list[bytes]
+    checkpoints: int
+    tokens: dict[str, _Token]
+    events: dict[int, Entry]
+    stages: dict[int, Entry]
+
+
 def verify(path: Path, trust: Trust) -> Report:
     """Check a package, a folder or a ZIP. Raises VerificationError for the first thing that does not hold."""
     package = container.open_container(path)
-    public = _manifest(package)
+    public = listing.check(package)
     leaves = _leaves(package)
-    ledger = leaves[0].hex()[:32]
-    checkpoints = _checkpoints(package, public, ledger, leaves)
+    checkpoints = _checkpoints(package, public, leaves)
     tokens = _tokens(package, checkpoints, trust)
     _chain_after(checkpoints, tokens)
     events, stages = _entries(package, leaves, tokens)
     _first_entry(events, public)
-    sealed = _sealed(package, trust)
-    return _report(package, public, leaves, checkpoints, tokens, events, stages, sealed)
-
-
-def _manifest(package: Container) -> Ed25519PublicKey:
-    """Check that exactly the listed files are there, unchanged, and that the list is signed."""
-    names = set(package.names())
-    required = {
-        layout.MANIFEST,
-        layout.SIGNATURE,
-        layout.PUBLIC,
-        layout.PUBLIC_PEM,
-        layout.LEAVES,
-        layout.EVENTS,
-        layout.PAGE,
-        layout.README,
-    }
-    for name in sorted(required - names):
-        raise VerificationError("package-file-missing", name=name)
-    raw = container.read(package, layout.MANIFEST, MAX_MANIFEST)
-    hex_key = container.read(package, layout.PUBLIC, MAX_SMALL)
-    if not re.fullmatch(rb"[0-9a-f]{64}\n", hex_key):
-        raise VerificationError("evidence-malformed", what=layout.PUBLIC)
-    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(hex_key.decode()))
-    try:
-        public.verify(container.read(package, layout.SIGNATURE, MAX_SMALL), raw)
-    except InvalidSignature as error:
-        raise VerificationError("signature-invalid", what=layout.MANIFEST) from error
-    listed: dict[str, str] = {}
-    for line in raw.decode("ascii", errors="replace").removesuffix("\n").split("\n"):
-        match = _LINE.fullmatch(line)
-        if not match or (listed and match[2] <= next(reversed(listed))):
-            raise VerificationError("evidence-malformed", what=layout.MANIFEST)
-        listed[match[2]] = match[1]
-    if not raw.endswith(b"\n"):
-        raise VerificationError("evidence-malformed", what=layout.MANIFEST)
-    for name in sorted(set(listed) ^ (names - layout.UNLISTED)):
-        raise VerificationError("package-file-missing" if name in listed else "package-file-extra", name=name)
-    for name, stated in listed.items():
-        if container.digest(package, name) != stated:
-            raise VerificationError("package-file-changed", name=name)
-    _known_files(listed)
-    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    if container.read(package, layout.PUBLIC_PEM, MAX_SMALL) != pem:
-        raise VerificationError("evidence-malformed", what=layout.PUBLIC_PEM)
-    return public
-
-
-def _known_files(names: dict[str, str]) -> None:
-    fixed = {layout.PUBLIC, layout.PUBLIC_PEM, layout.LEAVES, layout.EVENTS, layout.PAGE, layout.README, layout.FINDING}
-    forms = (layout.STAGE_FILE, layout.CHECKPOINT_FILE, layout.TOKEN_FILE, layout.OTHER_FILE)
-    for name in names:
-        if name not in fixed and not any(form.fullmatch(name) for form in forms):
-            raise VerificationError("package-file-extra", name=name)
+    evidence = _Evidence(public, leaves, len(checkpoints), tokens, events, stages)
+    return _report(evidence, package, _sealed(package, trust))
 
 
 def _leaves(package: Container) -> list[bytes]:
@@ -158,7 +115,7 @@ def _leaves(package: Container) -> list[bytes]:
 
 
 def _checkpoints(
-    package: Container, public: Ed25519PublicKey, ledger: str, leaves: list[bytes]
+    package: Container, public: Ed25519PublicKey, leaves: list[bytes]
 ) -> list[tuple[bytes, note.Checkpoint]]:
     """Check every checkpoint against the leaves, its signature and the checkpoint before it."""
     names = [name for name in package.names() if layout.CHECKPOINT_FILE.fullmatch(name)]
@@ -171,7 +128,7 @@ def _checkpoints(
         stated = note.verify(raw, public, name)
         in_order = tree.size < stated.size <= len(leaves)
         linked = stated.prev == (sha256(previous).hexdigest() if previous else None)
-        if not (in_order and linked and stated.ledger == ledger):
+        if not (in_order and linked and stated.ledger == leaves[0].hex()[:32]):
             raise VerificationError("checkpoints-broken", name=name)
         for leaf in leaves[tree.size : stated.size]:
             tree.append(leaf)
@@ -207,7 +164,7 @@ def _tokens(
 
 
 def _chain_after(checkpoints: list[tuple[bytes, note.Checkpoint]], tokens: dict[str, _Token]) -> None:
-    """A checkpoint can only name a token over an earlier one."""
+    """Check that each checkpoint names a token over an earlier one, if any."""
     for number, (_, stated) in enumerate(checkpoints):
         _named(stated.after, stated.size - 1, tokens, layout.checkpoint(number))
 
@@ -264,7 +221,7 @@ def _stage_files(package: Container, entry: Entry, files: set[str]) -> None:
     """Check what is disclosed of a stage: the opening of its picture, the picture, its fingerprint."""
     if "open.json" in files:
         name = layout.stage(entry.seq, "open.json")
-        raw = container.read(package, name, MAX_SMALL)
+        raw = container.read(package, name, listing.MAX_SMALL)
         picture = parse_picture(raw, name)
         if sha256(raw).hexdigest() != entry.commit:
             raise VerificationError("commitment-wrong", what=name)
@@ -273,7 +230,7 @@ def _stage_files(package: Container, entry: Entry, files: set[str]) -> None:
             raise VerificationError("commitment-wrong", what=shown)
     if "fp.json" in files:
         name = layout.stage(entry.seq, "fp.json")
-        raw = container.read(package, name, MAX_SMALL)
+        raw = container.read(package, name, listing.MAX_SMALL)
         _, digest = parse_fingerprint(raw, name)
         if sha256(raw).hexdigest() != entry.fp:
             raise VerificationError("commitment-wrong", what=name)
@@ -291,11 +248,19 @@ def _proofs(package: Container, leaves: list[bytes], stages: dict[int, Entry]) -
     root = merkle.root(leaves)
     for seq in stages:
         name = layout.stage(seq, "proof.txt")
-        proof.check(container.read(package, name, MAX_ENTRY_BYTES), leaves[seq], seq, size, root, sealed, name)
+        proof.check(
+            container.read(package, name, MAX_ENTRY_BYTES),
+            leaf=leaves[seq],
+            index=seq,
+            size=size,
+            root=root,
+            checkpoint=sealed,
+            what=name,
+        )
 
 
 def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
-    """The first entry names the key: the ledger belongs to it from its first leaf on."""
+    """Check that the first entry names the key, so that the ledger belongs to it from its first leaf on."""
     first = events.get(0)
     if not first or first.type is not EntryType.SESSION_START:
         raise VerificationError("package-file-missing", name=f"{layout.EVENTS} #0")
@@ -307,29 +272,26 @@ def _sealed(package: Container, trust: Trust) -> Interval | None:
     """Read the token over the list of files, if the package carries one."""
     if layout.STAMP not in package.names():
         return None
-    manifest = container.read(package, layout.MANIFEST, MAX_MANIFEST)
+    manifest = container.read(package, layout.MANIFEST, listing.MAX_MANIFEST)
     reading = read_token(container.read(package, layout.STAMP, MAX_TOKEN), manifest, trust)
     return Interval(reading.low, reading.high) if reading.authority else None
 
 
-def _report(
-    package: Container,
-    public: Ed25519PublicKey,
-    leaves: list[bytes],
-    checkpoints: list[tuple[bytes, note.Checkpoint]],
-    tokens: dict[str, _Token],
-    events: dict[int, Entry],
-    stages: dict[int, Entry],
-    sealed: Interval | None,
-) -> Report:
-    times = {token.digest: TokenTime(token.size, token.low, token.high) for token in tokens.values() if token.authority}
-    known = sorted((events | stages).items())
-    wanted = range(len(leaves))
-    intervals = bounds([(seq, entry.after) for seq, entry in known], times, wanted)
+def _report(evidence: _Evidence, package: Container, sealed: Interval | None) -> Report:
+    tokens, leaves = evidence.tokens, evidence.leaves
+    times = {
+        token.digest: TokenTime(token.size, token.low, token.high)
+        for token in tokens.values()
+        if token.authority
+    }
+    known = sorted((evidence.events | evidence.stages).items())
+    intervals = bounds([(seq, entry.after) for seq, entry in known], times, range(len(leaves)))
     for seq, interval in intervals.items():
         if interval.not_before and interval.not_after and interval.not_before > interval.not_after + SKEW:
             raise VerificationError("times-contradict", seq=seq)
-    shown = tuple(_stage_report(package, entry, intervals[seq]) for seq, entry in sorted(stages.items()))
+    shown = tuple(
+        _stage_report(package, entry, intervals[seq]) for seq, entry in sorted(evidence.stages.items())
+    )
     order, stated = _order(package, intervals)
     reasons = []
     if not times:
@@ -338,17 +300,18 @@ def _report(
         reasons.append("stage-without-token")
     if stated not in {None, Order.UNCLEAR, order}:
         reasons.append("order-not-confirmed")
+    last = evidence.events.get(len(leaves) - 1)
     return Report(
         verdict=Verdict.INTEGRITY_ONLY if reasons else Verdict.VERIFIED,
-        ledger=checkpoints[0][1].ledger,
-        key=public.public_bytes_raw().hex(),
+        ledger=leaves[0].hex()[:32],
+        key=evidence.public.public_bytes_raw().hex(),
         entries=len(leaves),
         withheld=len(leaves) - len(known),
-        checkpoints=len(checkpoints),
+        checkpoints=evidence.checkpoints,
         authorities=tuple(sorted({token.authority for token in tokens.values() if token.authority})),
         untrusted_tokens=sum(token.authority is None for token in tokens.values()),
-        closed=any(entry.type is EntryType.SESSION_END and seq == len(leaves) - 1 for seq, entry in events.items()),
-        gaps=sum(entry.type in {EntryType.GAP, EntryType.PAUSE, EntryType.DROP} for entry in events.values()),
+        closed=last is not None and last.type is EntryType.SESSION_END,
+        gaps=sum(entry.type in GAPS for entry in evidence.events.values()),
         sealed=sealed,
         stages=shown,
         order=order,

@@ -1,0 +1,153 @@
+"""Export and verify: what goes out, what a stranger can check, and that the same records give the same bytes."""
+
+import json
+import re
+import subprocess
+import zipfile
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sakigake.anchor.trust import Trust
+from sakigake.errors import ConfigError, NotFoundError, UsageError
+from sakigake.evidence import layout, package
+from sakigake.evidence.verify import verify
+from sakigake.model import EntryType, Finding, Interval, Likeness, Order, Verdict
+from sakigake.timeline.ledger import Ledger
+from tests.evidence.conftest import Recorder
+
+NOBODY = Trust()
+
+
+@pytest.mark.parametrize("name", ["pack.zip", "pack"])
+def test_package_without_tokens_is_integrity_only(tmp_path: Path, record: Recorder, name: str) -> None:
+    recorded = record()
+    done = recorded.export(tmp_path / name)
+    assert (done.stages, done.tokens, done.unsealed) == (4, 0, 0)
+    report = verify(tmp_path / name, NOBODY)
+    assert report.verdict is Verdict.INTEGRITY_ONLY
+    assert report.reasons == ("no-token",)
+    assert [stage.seq for stage in report.stages] == recorded.stages
+    assert (report.closed, report.gaps, report.withheld) == (True, 1, 0)
+
+
+def test_same_records_give_the_same_bytes(tmp_path: Path, record: Recorder) -> None:
+    recorded = record()
+    recorded.export(tmp_path / "a.zip")
+    recorded.export(tmp_path / "b.zip")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_chosen_stages_only(tmp_path: Path, record: Recorder) -> None:
+    recorded = record(5)
+    recorded.export(tmp_path / "pack.zip", chosen=[recorded.stages[1]])
+    report = verify(tmp_path / "pack.zip", NOBODY)
+    assert [stage.seq for stage in report.stages] == [recorded.stages[1]]
+    assert report.withheld == 4
+    with zipfile.ZipFile(tmp_path / "pack.zip") as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist() if name != layout.LEAVES)
+    hidden = recorded.store.entry(recorded.session.id, recorded.stages[0])
+    assert hidden
+    assert json.loads(hidden.raw)["salt"].encode() not in content
+
+
+def test_ledger_without_an_end_is_not_closed(tmp_path: Path, record: Recorder) -> None:
+    record(close=False).export(tmp_path / "pack.zip")
+    assert verify(tmp_path / "pack.zip", NOBODY).closed is False
+
+
+def test_entries_without_a_checkpoint_stay_out(tmp_path: Path, record: Recorder) -> None:
+    recorded = record(close=False)
+    Ledger.resume(recorded.store, recorded.session, recorded.key).append(EntryType.HEARTBEAT)
+    assert recorded.export(tmp_path / "pack.zip").unsealed == 1
+    verify(tmp_path / "pack.zip", NOBODY)
+
+
+def test_every_command_of_read_me_first_runs(tmp_path: Path, record: Recorder) -> None:
+    record().export(tmp_path / "pack")
+    text = (tmp_path / "pack" / layout.README).read_text(encoding="utf-8")
+    english = text[text.index("How to check") :]
+    commands = re.findall(r"^   (\S.*)$", english, re.MULTILINE)
+    assert 0 < len(commands) <= 6
+    answers = [
+        subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path / "pack", capture_output=True, text=True, check=True
+        ).stdout
+        for command in commands
+    ]
+    files, signature, entry, leaf, root = answers
+    assert all(line.endswith(": OK") for line in files.splitlines())
+    assert "Signature Verified Successfully" in signature
+    picture, opening = (line.split()[0] for line in entry.splitlines()[:2])
+    assert f'"file":"{picture}"' in entry
+    assert f'"commit":"{opening}"' in entry
+    computed, listed = leaf.splitlines()
+    assert computed.split()[0] == listed
+    computed, signed = root.splitlines()
+    assert computed == signed
+
+
+def finding(post: Path, order: Order, **more: object) -> Finding:
+    fields: dict[str, object] = {
+        "session": "x",
+        "order": order,
+        "order_reason": "no-trusted-draft-time",
+        "likeness": Likeness.STRONG,
+        "likeness_reason": "",
+        "post": Interval(),
+        "draft": Interval(),
+        "claimed": None,
+        "stage": 2,
+        "first_stage": 1,
+        "last_stage": 3,
+        "view": "full",
+        "compared": 4,
+        "post_digest": sha256(post.read_bytes()).hexdigest(),
+    }
+    return Finding(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def test_post_and_finding_are_bound_together(tmp_path: Path, record: Recorder) -> None:
+    recorded = record()
+    entry = recorded.store.entry(recorded.session.id, 2)
+    assert entry
+    assert entry.opening
+    picture = json.loads(entry.opening)["file"]
+    post = recorded.pictures / picture[:2] / f"{picture}.png"
+    found = finding(post, Order.UNCLEAR)
+    recorded.export(tmp_path / "pack.zip", post=package.Post(post, "png", found))
+    report = verify(tmp_path / "pack.zip", NOBODY)
+    assert report.order is Order.UNCLEAR
+    page = zipfile.ZipFile(tmp_path / "pack.zip").read(layout.PAGE).decode()
+    assert "前後は判定できません" in page
+    assert "This shows likeness and order in time. It does not establish" in page
+    assert "<script" not in page
+
+
+def test_order_that_tokens_do_not_carry_lowers_the_verdict(tmp_path: Path, record: Recorder) -> None:
+    recorded = record()
+    post = next(recorded.pictures.rglob("*.png"))
+    found = finding(post, Order.DRAFT_FIRST)
+    recorded.export(tmp_path / "pack.zip", post=package.Post(post, "png", found))
+    report = verify(tmp_path / "pack.zip", NOBODY)
+    assert report.verdict is Verdict.INTEGRITY_ONLY
+    assert "order-not-confirmed" in report.reasons
+
+
+def test_what_cannot_be_exported_is_said(tmp_path: Path, record: Recorder) -> None:
+    recorded = record()
+    with pytest.raises(UsageError, match="not a stage"):
+        recorded.export(tmp_path / "pack.zip", chosen=[0])
+    (tmp_path / "there").mkdir()
+    with pytest.raises(UsageError, match="already"):
+        recorded.export(tmp_path / "there")
+    stranger = replace(recorded, key=Ed25519PrivateKey.generate())
+    with pytest.raises(ConfigError, match="another key"):
+        stranger.export(tmp_path / "x.zip")
+    next(recorded.pictures.rglob("*.png")).unlink()
+    with pytest.raises(NotFoundError, match="not at"):
+        recorded.export(tmp_path / "pack.zip")
+    assert not list(tmp_path.glob("*.zip")) + list(tmp_path.glob(".*part"))
