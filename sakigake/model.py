@@ -59,9 +59,7 @@ class Interval:
 
     def hull(self, other: "Interval") -> "Interval":
         """Return the smallest interval that covers both; an unknown end stays unknown."""
-        before = (
-            min(self.not_before, other.not_before) if self.not_before and other.not_before else None
-        )
+        before = min(self.not_before, other.not_before) if self.not_before and other.not_before else None
         after = max(self.not_after, other.not_after) if self.not_after and other.not_after else None
         return Interval(before, after)
 
@@ -137,7 +135,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationCount:
-    """How often unrelated pairs scored as high: `reached` of `pairs`, from calibration set `version`."""
+    """How often unrelated pairs scored as high: `reached` of `pairs`, from calibration set `version`.
+
+    `post_alarms` of `posts` unrelated posts reached it against any of the set's stages. The bounds are 95 % upper
+    limits of the two rates; pairs share pictures, so the bound by posts is the one to quote.
+    """
 
     version: str
     pairs: int
@@ -145,6 +147,7 @@ class CalibrationCount:
     pair_bound: float
     posts: int
     post_alarms: int
+    post_bound: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def table(lang: str) -> dict[str, str]:
     return flat
 
 
-def text(key: str, lang: str | None = None, **params: object) -> str:
+def text(key: str, /, lang: str | None = None, **params: object) -> str:
     """Return the sentence of `key`, its placeholders filled with `params`.
 
     Raises KeyError when the key or a placeholder is unknown: a missing sentence is a defect, not a state.

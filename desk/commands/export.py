@@ -44,14 +44,16 @@ def parse_stages(value: str, known: list[int]) -> list[int] | None:
 @click.option("--posted-not-before", help=words.text("check.posted-not-before"))
 @click.option("--posted-not-after", help=words.text("check.posted-not-after"))
 @click.option("--no-stamp", is_flag=True, help=words.text("export.no-stamp"))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=words.text("export.output"))
-def export(
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help=words.text("export.output")
+)
+def export(  # noqa: PLR0917 - click passes by name
     session: str,
     stages: str,
     post: Path | None,
     posted_not_before: str | None,
     posted_not_after: str | None,
-    no_stamp: bool,  # noqa: FBT001 - click
+    no_stamp: bool,
     output: Path,
 ) -> None:
     """Write the package."""
@@ -85,10 +87,10 @@ def export(
     done = package.export(
         store,
         found,
-        keys.load_or_create(loaded.keys),
-        loaded.pictures,
-        trusted,
-        output,
+        key=keys.load_or_create(loaded.keys),
+        pictures=loaded.pictures,
+        trust=trusted,
+        out=output,
         chosen=chosen,
         post=compared,
         stamp=stamp,
@@ -130,7 +132,7 @@ def stamper(loaded: "Settings", trusted: "Trust") -> tuple[Callable[[bytes], byt
         return None, words.text("export.stamp-off")
 
     def ask(manifest: bytes) -> bytes | None:
-        for authority in trusted.asked:
+        for authority in filter(None, map(trusted.get, trusted.asked)):
             try:
                 raw = client.request_token(authority, manifest, float(loaded.section("anchor")["timeout_s"]))
                 if rfc3161.read_token(raw, manifest, trusted).authority:

@@ -17,7 +17,7 @@ def timeline() -> None:
     """List and show sessions."""
 
 
-def _counts(store: Any, session: Session) -> dict[str, Any]:  # noqa: ANN401 - a Store, not imported for --help
+def _counts(store: Any, session: Session) -> dict[str, Any]:
     kinds = Counter(entry.type.value for entry in store.entries(session.id))
     return {
         "id": session.id,
@@ -33,7 +33,7 @@ def _counts(store: Any, session: Session) -> dict[str, Any]:  # noqa: ANN401 - a
 
 @timeline.command("list", help=words.text("timeline.list-help"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
-def list_sessions(as_json: bool) -> None:  # noqa: FBT001 - click
+def list_sessions(as_json: bool) -> None:
     """List the sessions, oldest first."""
     from desk.sessions import open_store
     from sakigake import settings
@@ -44,7 +44,9 @@ def list_sessions(as_json: bool) -> None:  # noqa: FBT001 - click
         click.echo(json.dumps({"schema_version": 1, "sessions": rows}))
         return
     for row in rows:
-        click.echo(words.text("timeline.row", **{**row, "ended": row["ended"] or words.text("timeline.running")}))
+        click.echo(
+            words.text("timeline.row", **{**row, "ended": row["ended"] or words.text("timeline.running")})
+        )
     if not rows:
         click.echo(words.text("timeline.none"))
 
@@ -53,7 +55,7 @@ def list_sessions(as_json: bool) -> None:  # noqa: FBT001 - click
 @click.argument("session", default="last")
 @click.option("--all", "everything", is_flag=True, help=words.text("timeline.all-help"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
-def show(session: str, everything: bool, as_json: bool) -> None:  # noqa: FBT001 - click
+def show(session: str, everything: bool, as_json: bool) -> None:
     """Show one session's entries."""
     from desk.sessions import find, open_store
     from sakigake import settings
@@ -89,7 +91,9 @@ def show(session: str, everything: bool, as_json: bool) -> None:  # noqa: FBT001
             kind = words.text("timeline.stage")
         claimed = words.text("report.claimed", when=iso(from_ms(entry.wall)))
         click.echo(
-            words.text("timeline.entry", seq=entry.seq, kind=kind, span=span(intervals[entry.seq]), claimed=claimed)
+            words.text(
+                "timeline.entry", seq=entry.seq, kind=kind, span=span(intervals[entry.seq]), claimed=claimed
+            )
         )
 
 

@@ -17,11 +17,15 @@ EXIT_CODES = {Verdict.VERIFIED: errors.EXIT_OK, Verdict.INTEGRITY_ONLY: errors.E
 
 @click.command(help=words.text("cli.verify"))
 @click.argument("package", type=click.Path(path_type=Path))
-@click.option("--trust", "roots", multiple=True, type=click.Path(path_type=Path), help=words.text("verify.trust"))
+@click.option(
+    "--trust", "roots", multiple=True, type=click.Path(path_type=Path), help=words.text("verify.trust")
+)
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
 @click.option("--lang", type=click.Choice(words.LANGUAGES), help=words.text("verify.lang"))
 @click.pass_context
-def verify(ctx: click.Context, package: Path, roots: tuple[Path, ...], as_json: bool, lang: str | None) -> None:  # noqa: FBT001 - click
+def verify(
+    ctx: click.Context, package: Path, roots: tuple[Path, ...], as_json: bool, lang: str | None
+) -> None:
     """Check a package and say what holds."""
     from sakigake import settings
     from sakigake.anchor import trust
@@ -50,14 +54,19 @@ def verify(ctx: click.Context, package: Path, roots: tuple[Path, ...], as_json: 
 
 def _failed(error: errors.VerificationError, *, as_json: bool) -> None:
     if as_json:
-        record = {"schema_version": 1, "verdict": Verdict.FAILED.value, "code": error.code, "message": error.message()}
+        record = {
+            "schema_version": 1,
+            "verdict": Verdict.FAILED.value,
+            "code": error.code,
+            "message": error.message(),
+        }
         click.echo(json.dumps(record, ensure_ascii=False))
         return
     click.echo(words.text("verify.verdict.FAILED", message=error.message()))
     click.echo(f"  {error.hint()}")
 
 
-def _print(report: Any) -> None:  # noqa: ANN401 - the verifier's Report, not imported for --help
+def _print(report: Any) -> None:
     say = words.text
     click.echo(say(f"verify.verdict.{report.verdict.value}"))
     for reason in report.reasons:
@@ -89,7 +98,7 @@ def _times(interval: Interval | None) -> dict[str, str | None] | None:
     return {key: iso(value) if value else None for key, value in ends.items()}
 
 
-def _record(report: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+def _record(report: Any) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "verdict": report.verdict.value,

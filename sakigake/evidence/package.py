@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sakigake.anchor.trust import Trust
+from sakigake.anchor.trust import Authority, Trust
 from sakigake.errors import ConfigError, NotFoundError, SakigakeError, UsageError
 from sakigake.evidence import comparison, handcheck, layout, report
 from sakigake.model import EntryType, Finding, Session, StoredEntry
@@ -134,18 +134,21 @@ def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, li
         contents[layout.checkpoint(checkpoint.number)] = checkpoint.note
         sizes[checkpoint.number] = checkpoint.size
     stamps: list[handcheck.Stamp] = []
+    used = {token.authority for token in store.tokens(session.id) if token.trusted} | set(trust.asked)
+    for authority in filter(None, map(trust.get, sorted(used))):
+        # One file for all roots of an authority: `openssl ts -CAfile` reads them all.
+        pem = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in authority.roots)
+        contents[_roots_name(authority)] = pem
     count: dict[int, int] = {}
     for token in store.tokens(session.id):
         count[token.checkpoint] = nth = count.get(token.checkpoint, 0) + 1
         name = layout.token(token.checkpoint, nth)
         contents[name] = token.raw
-        authority = trust.get(token.authority)
-        if not (authority and token.trusted):
+        witness = trust.get(token.authority)
+        if witness is None or not token.trusted:
             continue
-        # One file for all roots of an authority: `openssl ts -CAfile` reads them all.
-        roots = f"trust/{_slug(authority.name)}.pem"
-        contents[roots] = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in authority.roots)
         seconds = int(token.time_low.timestamp())
+        roots = _roots_name(witness)
         stamps.append(
             handcheck.Stamp(
                 name, layout.checkpoint(token.checkpoint), sizes[token.checkpoint], roots, seconds
@@ -169,9 +172,10 @@ def _stage(entry: StoredEntry, pictures: Path) -> Contents:
     return contents
 
 
-def _slug(name: str) -> str:
-    """Return an authority's name as a file name: ASCII letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48] or "authority"
+def _roots_name(authority: Authority) -> str:
+    """Return the name of the file with an authority's roots: ASCII letters, digits and hyphens."""
+    slug = re.sub(r"[^a-z0-9]+", "-", authority.name.lower()).strip("-")[:48]
+    return f"trust/{slug or 'authority'}.pem"
 
 
 def _digest(content: bytes | Path) -> str:

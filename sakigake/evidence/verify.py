@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sakigake.anchor.rfc3161 import read_token
@@ -155,7 +156,8 @@ def _tokens(
             raise VerificationError("package-file-extra", name=name)
         raw = container.read(package, name, MAX_TOKEN)
         data, stated = checkpoints[number]
-        reading = read_token(raw, data, trust)
+        # The list of files covers these bytes already, so a chain that leads nowhere only means: not counted.
+        reading = read_token(raw, data, trust, open_chain=True, what=name)
         digest = sha256(raw).hexdigest()
         if digest in tokens:
             raise VerificationError("package-file-extra", name=name)
@@ -273,8 +275,27 @@ def _sealed(package: Container, trust: Trust) -> Interval | None:
     if layout.STAMP not in package.names():
         return None
     manifest = container.read(package, layout.MANIFEST, listing.MAX_MANIFEST)
-    reading = read_token(container.read(package, layout.STAMP, MAX_TOKEN), manifest, trust)
+    # Nothing lists these bytes, so each embedded certificate must be covered by a signature: the roots that the
+    # package carries serve for that, without being trusted.
+    reading = read_token(
+        container.read(package, layout.STAMP, MAX_TOKEN),
+        manifest,
+        trust,
+        others=_carried(package),
+        what=layout.STAMP,
+    )
     return Interval(reading.low, reading.high) if reading.authority else None
+
+
+def _carried(package: Container) -> list[x509.Certificate]:
+    found: list[x509.Certificate] = []
+    for name in package.names():
+        if name.startswith("trust/"):
+            try:
+                found += x509.load_pem_x509_certificates(container.read(package, name, MAX_TOKEN))
+            except ValueError as error:
+                raise VerificationError("evidence-malformed", what=name) from error
+    return found
 
 
 def _report(evidence: _Evidence, package: Container, sealed: Interval | None) -> Report:

@@ -77,7 +77,10 @@ class Store(Protocol):
         """Count a failed try and set when to try again."""
 
     def drop_jobs(self, session: str, before: int, authority: str) -> None:
-        """Forget jobs of checkpoints numbered below `before`: a newer token of that authority covers them."""
+        """Forget jobs of checkpoints 1 to `before` - 1: a newer token of that authority covers them.
+
+        The job of checkpoint 0 stays, since a session's beginning should have a token of its own.
+        """
 
     def put_state(self, name: str, value: str) -> None:
         """Set a piece of working state, such as the recorder's pulse."""

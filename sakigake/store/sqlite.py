@@ -36,7 +36,11 @@ class SqliteStore:
 
     def _migrate(self) -> None:
         scripts = sorted(
-            (item for item in files("sakigake.store").joinpath("migrations").iterdir() if item.name.endswith(".sql")),
+            (
+                item
+                for item in files("sakigake.store").joinpath("migrations").iterdir()
+                if item.name.endswith(".sql")
+            ),
             key=lambda item: item.name,
         )
         with self._write() as db:
@@ -90,7 +94,9 @@ class SqliteStore:
 
     def sessions(self) -> list[Session]:
         """Return all sessions, oldest first."""
-        rows = self._read("SELECT id, ledger, started_ms, source, ended_ms FROM sessions ORDER BY started_ms, rowid")
+        rows = self._read(
+            "SELECT id, ledger, started_ms, source, ended_ms FROM sessions ORDER BY started_ms, rowid"
+        )
         return [
             Session(
                 id=str(row[0]),
@@ -153,7 +159,10 @@ class SqliteStore:
 
     def leaves(self, session: str) -> list[bytes]:
         """Return the leaf hashes in order."""
-        return [_bytes(row[0]) for row in self._read("SELECT leaf FROM entries WHERE session = ? ORDER BY seq", session)]
+        return [
+            _bytes(row[0])
+            for row in self._read("SELECT leaf FROM entries WHERE session = ? ORDER BY seq", session)
+        ]
 
     def add_checkpoint(self, session: str, checkpoint: StoredCheckpoint, authorities: list[str]) -> None:
         """Add a checkpoint and its anchor jobs."""
@@ -169,7 +178,9 @@ class SqliteStore:
 
     def checkpoints(self, session: str) -> list[StoredCheckpoint]:
         """Return the checkpoints in order."""
-        rows = self._read("SELECT number, size, note FROM checkpoints WHERE session = ? ORDER BY number", session)
+        rows = self._read(
+            "SELECT number, size, note FROM checkpoints WHERE session = ? ORDER BY number", session
+        )
         return [StoredCheckpoint(_int(row[0]), _int(row[1]), _bytes(row[2])) for row in rows]
 
     def add_token(self, session: str, token: StoredToken) -> None:
@@ -234,7 +245,10 @@ class SqliteStore:
             session,
             session,
         )
-        return [AnchorJob(str(row[0]), _int(row[1]), str(row[2]), _int(row[3]), from_ms(_int(row[4]))) for row in rows]
+        return [
+            AnchorJob(str(row[0]), _int(row[1]), str(row[2]), _int(row[3]), from_ms(_int(row[4])))
+            for row in rows
+        ]
 
     def postpone(self, job: AnchorJob, next_at: datetime) -> None:
         """Count a failed try and set when to try again."""
@@ -246,10 +260,10 @@ class SqliteStore:
             )
 
     def drop_jobs(self, session: str, before: int, authority: str) -> None:
-        """Forget jobs of older checkpoints of one authority."""
+        """Forget jobs of older checkpoints of one authority; the first checkpoint keeps its job."""
         with self._write() as db:
             db.execute(
-                "DELETE FROM anchor_jobs WHERE session = ? AND checkpoint < ? AND authority = ?",
+                "DELETE FROM anchor_jobs WHERE session = ? AND checkpoint BETWEEN 1 AND ? - 1 AND authority = ?",
                 (session, before, authority),
             )
 

@@ -28,7 +28,9 @@ def bounds(
       not before the latest token that it, or any entry before it in the chain, names;
       not after the earliest token over a checkpoint that covers it.
     """
-    named = sorted((seq, tokens[digest].low) for seq, digest in afters if digest in tokens)
+    named = sorted(
+        (seq, tokens[digest].low) for seq, digest in afters if digest is not None and digest in tokens
+    )
     covering = sorted((token.size, token.high) for token in tokens.values())
     return {seq: Interval(_latest(named, seq), _earliest(covering, seq)) for seq in wanted}
 

@@ -83,7 +83,7 @@ def _refuse(literal: str) -> float:
     raise ValueError(literal)
 
 
-def write_entry(  # noqa: PLR0913 - an entry's fields, by name
+def write_entry(
     *,
     seq: int,
     kind: EntryType,

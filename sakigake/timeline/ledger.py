@@ -72,7 +72,9 @@ class Ledger:
         return ledger
 
     @classmethod
-    def resume(cls, store: Store, session: Session, key: Ed25519PrivateKey, clock: Clock | None = None) -> "Ledger":
+    def resume(
+        cls, store: Store, session: Session, key: Ed25519PrivateKey, clock: Clock | None = None
+    ) -> "Ledger":
         """Go on with a session that a crash or a restart cut off."""
         ledger = cls(store, session, key, clock or Clock())
         leaves = store.leaves(session.id)
@@ -92,6 +94,7 @@ class Ledger:
         info: Info | None = None,
         picture: Picture | None = None,
         fingerprint: Fingerprint | None = None,
+        *,
         wall_ns: int | None = None,
         mono_ns: int | None = None,
     ) -> StoredEntry:

@@ -1,12 +1,12 @@
 """Checkpoints as C2SP signed notes (c2sp.org/tlog-checkpoint, c2sp.org/signed-note), Ed25519.
 
-    sakigake/<ledger id>            origin, also the key's name
-    7                               entries covered
-    I5b1nV74N3v6+ffwA6xymKrRU396ZvDPnNRJrOQ1mug=      root
-    prev <sha256 of the checkpoint before>
-    after <sha256 of the newest time token>
+sakigake/<ledger id>            origin, also the key's name
+7                               entries covered
+I5b1nV74N3v6+ffwA6xymKrRU396ZvDPnNRJrOQ1mug=      root
+prev <sha256 of the checkpoint before>
+after <sha256 of the newest time token>
 
-    — sakigake/<ledger id> <base64 of key id and signature>
+— sakigake/<ledger id> <base64 of key id and signature>
 """
 
 import base64

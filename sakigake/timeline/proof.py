@@ -1,10 +1,10 @@
 """Inclusion proofs as text: one entry, its audit path and the checkpoint it leads to (c2sp.org/tlog-proof).
 
-    c2sp.org/tlog-proof@v1
-    index 12
-    <base64 hash> …
+c2sp.org/tlog-proof@v1
+index 12
+<base64 hash> …
 
-    <checkpoint>
+<checkpoint>
 """
 
 import base64
@@ -25,8 +25,13 @@ def write(index: int, leaves: Sequence[bytes], checkpoint: bytes) -> bytes:
     return f"c2sp.org/tlog-proof@v1\nindex {index}\n{path}\n".encode() + checkpoint
 
 
-def check(proof: bytes, leaf: bytes, index: int, size: int, root: bytes, checkpoint: bytes, what: str) -> None:
-    """Check a proof against a checkpoint that was verified already; raises VerificationError."""
+def check(
+    proof: bytes, *, leaf: bytes, index: int, size: int, root: bytes, checkpoint: bytes, what: str
+) -> None:
+    """Check a proof against the size, the root and the bytes of a checkpoint that was verified already.
+
+    Raises VerificationError.
+    """
     head = proof.removesuffix(checkpoint)
     match = _HEAD.fullmatch(head.decode("ascii", errors="replace"))
     if len(head) != len(proof) - len(checkpoint) or not match or int(match["index"]) != index:

@@ -27,4 +27,3 @@ def entry_bounds(store: Store, session: str, wanted: Iterable[int]) -> dict[int,
 def stages(store: Store, session: str) -> list[tuple[StoredEntry, Entry]]:
     """Return the stage entries of a session in order, as stored and as parsed."""
     return [(stored, parse_entry(stored.raw)) for stored in store.entries(session, EntryType.STAGE)]
-

@@ -43,8 +43,14 @@ def test_token_nobody_trusts_counts_on_neither_side() -> None:
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 500)), min_size=1, max_size=12))
 def test_bounds_never_run_backwards(drawn: list[tuple[int, int]]) -> None:
     sizes, times = sorted(size for size, _ in drawn), sorted(time for _, time in drawn)
-    tokens = {str(i): TokenTime(size, at(t), at(t + 1)) for i, (size, t) in enumerate(zip(sizes, times, strict=True))}
-    afters = [(seq, next((name for name, token in reversed(tokens.items()) if token.size <= seq), None)) for seq in range(41)]
+    tokens = {
+        str(i): TokenTime(size, at(t), at(t + 1))
+        for i, (size, t) in enumerate(zip(sizes, times, strict=True))
+    }
+    afters = [
+        (seq, next((name for name, token in reversed(tokens.items()) if token.size <= seq), None))
+        for seq in range(41)
+    ]
     got = bounds(afters, tokens, range(41))
     known = [got[seq] for seq in range(41)]
     lows = [interval.not_before for interval in known if interval.not_before]

@@ -14,7 +14,9 @@ from sakigake.model import EntryType, Picture
 from sakigake.timeline import entry as e
 
 keys = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
-strings = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(lambda s: unicodedata.normalize("NFC", s))
+strings = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(
+    lambda s: unicodedata.normalize("NFC", s)
+)
 numbers = st.integers(-e.MAX_INT, e.MAX_INT)
 objects: st.SearchStrategy[Any] = st.recursive(
     st.dictionaries(keys, strings | numbers, max_size=5),
@@ -44,15 +46,32 @@ def test_canonical_bytes_are_rfc_8785(value: dict[str, Any]) -> None:
     assert e.parse_canonical(written, "x") == value
 
 
-@pytest.mark.parametrize("value", [{"a": 1.5}, {"a": 2**53}, {"a": True}, {"a": None}, {"é": 1}, {"a": "e\u0301"}, {"a": "\ud800"}, {"a": [1]}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": 1.5},
+        {"a": 2**53},
+        {"a": True},
+        {"a": None},
+        {"é": 1},
+        {"a": "e\u0301"},
+        {"a": "\ud800"},
+        {"a": [1]},
+    ],
+)
 def test_what_jcs_writers_disagree_on_is_refused(value: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="ASCII|NFC|integers|surrogates|codec"):
+    with pytest.raises(ValueError, match=r"ASCII|NFC|integers|surrogates|codec"):
         e.canonical(value)
 
 
 def test_entry_reads_back() -> None:
     entry = e.parse_entry(raw())
-    assert (entry.seq, entry.type, entry.wall, entry.info) == (3, EntryType.STAGE, 1_795_378_065_743, {"changed_ppm": 4000})
+    assert (entry.seq, entry.type, entry.wall, entry.info) == (
+        3,
+        EntryType.STAGE,
+        1_795_378_065_743,
+        {"changed_ppm": 4000},
+    )
     assert entry.after is None
 
 

@@ -92,12 +92,14 @@ def test_resume_goes_on_where_the_last_entry_stands(store: SqliteStore, key: Ed2
 
 
 @pytest.mark.parametrize("table", ["entries", "checkpoints", "tokens"])
-def test_evidence_cannot_be_changed_or_removed(tmp_path: Path, store: SqliteStore, key: Ed25519PrivateKey, table: str) -> None:
+def test_evidence_cannot_be_changed_or_removed(
+    tmp_path: Path, store: SqliteStore, key: Ed25519PrivateKey, table: str
+) -> None:
     ledger = Ledger.start(store, key, "screen")
     ledger.checkpoint(["a"])
     store.add_token(ledger.session.id, token(0, 1))
     with sqlite3.connect(tmp_path / "sakigake.db") as db:
-        for statement in (f"UPDATE {table} SET session = 'x'", f"DELETE FROM {table}"):
+        for statement in (f"UPDATE {table} SET session = 'x'", f"DELETE FROM {table}"):  # noqa: S608 - from the list above
             with pytest.raises(sqlite3.IntegrityError, match="append only"):
                 db.execute(statement)
     db.close()

@@ -41,7 +41,16 @@ def test_proof_leads_to_the_root_and_no_other_leaf_does(leaves: list[bytes], dat
 
 def test_known_answer_of_certificate_transparency() -> None:
     # The eight leaves and the root of the reference implementation of RFC 6962.
-    inputs = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+    inputs = [
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    ]
     leaves = [merkle.leaf_hash(bytes.fromhex(value)) for value in inputs]
     assert merkle.root(leaves).hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 

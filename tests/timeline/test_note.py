@@ -33,7 +33,9 @@ def test_no_changed_byte_passes(position: int, flip: int) -> None:
         note.verify(bytes(changed), KEY.public_key())
 
 
-@pytest.mark.parametrize("bad", [NOTE + b"\n", NOTE[:-1], NOTE.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + NOTE, b"", NOTE * 9])
+@pytest.mark.parametrize(
+    "bad", [NOTE + b"\n", NOTE[:-1], NOTE.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + NOTE, b"", NOTE * 9]
+)
 def test_other_forms_are_refused(bad: bytes) -> None:
     with pytest.raises(VerificationError):
         note.verify(bad, KEY.public_key())
