@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sakigake.settings import Settings
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
-MAX_RANGE = 100_000
+DRAIN_S = 40.0  # an export waits no longer for time tokens; what is missing then stays queued
 
 
 def parse_stages(value: str, known: list[int]) -> list[int] | None:
@@ -70,7 +70,7 @@ def export(  # noqa: PLR0917 - click passes by name
     store = open_store(loaded)
     found = find(store, session)
     trusted = trust.load(loaded.tables)
-    seal_rest(loaded, found.id)
+    seal_rest(loaded, trusted, found.id)
     chosen = parse_stages(stages, [stored.seq for stored, _ in stages_of(store, found.id)])
     compared = None
     if post:
@@ -103,9 +103,14 @@ def export(  # noqa: PLR0917 - click passes by name
     click.echo(words.text("export.look", page="index.html", path=done.path))
 
 
-def seal_rest(loaded: "Settings", session: str) -> None:
-    """Sign a last checkpoint over entries that a break-off left unsealed, unless a recorder is at work."""
+def seal_rest(loaded: "Settings", trusted: "Trust", session: str) -> None:
+    """Sign a last checkpoint over entries that a break-off left unsealed and ask for the tokens that still wait.
+
+    A recorder that is at work does both by itself.
+    """
     from capture.lock import RecorderLock
+    from sakigake.anchor import queue
+    from sakigake.clock import Clock
     from sakigake.store.sqlite import SqliteStore
     from sakigake.timeline import keys
     from sakigake.timeline.ledger import Ledger
@@ -113,30 +118,38 @@ def seal_rest(loaded: "Settings", session: str) -> None:
     store = SqliteStore(loaded.database)
     known = next(item for item in store.sessions() if item.id == session)
     key = keys.load_or_create(loaded.keys)
-    if key.public_key().public_bytes_raw() != store.public_key(session):
-        return  # the export itself says what to do about another key
-    lock = RecorderLock(loaded.home)
-    if lock.try_acquire():
-        try:
-            Ledger.resume(store, known, key).checkpoint([])
-        finally:
-            lock.release()
-    store.close()
+    anchoring = bool(loaded.section("anchor").get("enabled", True))
+    try:
+        with RecorderLock(loaded.home):
+            if key.public_key().public_bytes_raw() == store.public_key(session):
+                number = len(store.checkpoints(session))
+                asked = queue.choose(trusted, number, important=True) if anchoring and trusted.asked else []
+                Ledger.resume(store, known, key).checkpoint(asked)
+            if anchoring and store.pending_jobs(session):
+                queue.drain(
+                    store, trusted, Clock(), DRAIN_S, timeout_s=float(loaded.section("anchor")["timeout_s"])
+                )
+    except errors.SakigakeError as error:
+        if error.code != "record-running":
+            raise
+    finally:
+        store.close()
 
 
 def stamper(loaded: "Settings", trusted: "Trust") -> tuple[Callable[[bytes], bytes | None] | None, str]:
     """Return a function that asks one authority for a token over the package, and why there is none otherwise."""
-    from sakigake.anchor import client, rfc3161
+    from sakigake.anchor import client
 
+    timeout = float(loaded.section("anchor")["timeout_s"])
     if not loaded.section("anchor").get("enabled", True):
         return None, words.text("export.stamp-off")
 
     def ask(manifest: bytes) -> bytes | None:
         for authority in filter(None, map(trusted.get, trusted.asked)):
             try:
-                raw = client.request_token(authority, manifest, float(loaded.section("anchor")["timeout_s"]))
-                if rfc3161.read_token(raw, manifest, trusted).authority:
-                    return raw
+                stamp = client.stamp(authority, manifest, timeout)
+                if stamp.reading.authority:
+                    return stamp.raw
             except (errors.NetworkError, errors.VerificationError):
                 continue
         return None

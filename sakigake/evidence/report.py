@@ -5,7 +5,7 @@ The page certifies nothing about itself; it says how to check it.
 
 import base64
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import jinja2
 import numpy as np
 
 from sakigake import __version__, words
-from sakigake.clock import from_ms, iso
+from sakigake.clock import from_ms
 from sakigake.evidence import layout
 from sakigake.model import EntryType, Finding, Interval, Likeness, Session, StoredEntry
 from sakigake.store.protocol import Store
@@ -23,6 +23,7 @@ from sakigake.timeline.entry import Entry, parse_entry
 from sakigake.timeline.reading import entry_bounds
 
 THUMBNAIL_PX = 320
+_ZONES = {"ja": timezone(timedelta(hours=9), "JST"), "en": UTC}
 NOTABLE = {
     EntryType.PAUSE,
     EntryType.RESUME,
@@ -93,16 +94,20 @@ def page(view: View, contents: dict[str, bytes | Path]) -> str:
     post = next((body for name, body in contents.items() if name.startswith("post/picture.")), None)
     values: dict[str, Any] = {
         "view": view,
-        "languages": [(lang, partial(words.text, lang=lang)) for lang in ("ja", "en")],
+        "languages": [(lang, partial(words.text, lang=lang), partial(_when, lang)) for lang in ("ja", "en")],
         "thumbnails": thumbnails,
         "post": _thumbnail(post),
-        "iso": iso,
         "version": __version__,
         "stage_file": layout.stage,
         "has_time": any(row.interval.not_after for row in view.rows if row.shown),
         "alike": view.finding is not None and view.finding.likeness in {Likeness.STRONG, Likeness.SOME},
     }
     return environment.get_template("package.html.j2").render(values)
+
+
+def _when(lang: str, moment: datetime) -> str:
+    """Return a moment for people: Japanese time for Japanese readers, the zone always named."""
+    return moment.astimezone(_ZONES[lang]).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _thumbnail(content: bytes | Path | None) -> str | None:
