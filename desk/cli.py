@@ -42,7 +42,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, words.text(key)) for name, (_, _, key) in COMMANDS.items()])
 
 
-@click.command(cls=LazyGroup, help=words.text("cli.help"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup, help=words.text("cli.help"), context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="sakigake")
 def cli() -> None:
     """Run one sub-command."""
@@ -54,7 +56,7 @@ def fail(error: errors.SakigakeError) -> int:
     return error.exit_code
 
 
-def main(args: list[str] | None = None) -> Any:  # noqa: ANN401 - the console script passes it to sys.exit
+def main(args: list[str] | None = None) -> Any:
     """Run the command line; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         # A Japanese Windows console speaks cp932: a letter it lacks must not end the program.

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from desk.spans import span
 from sakigake import words
 from sakigake.clock import iso
 from sakigake.model import Session
+from sakigake.phrases import span
 
 
 @click.group(help=words.text("cli.timeline"))

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from desk.spans import span
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Interval, Verdict
+from sakigake.phrases import span
 
 EXIT_CODES = {Verdict.VERIFIED: errors.EXIT_OK, Verdict.INTEGRITY_ONLY: errors.EXIT_INTEGRITY_ONLY}
 

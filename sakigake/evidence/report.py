@@ -18,6 +18,7 @@ from sakigake import __version__, words
 from sakigake.clock import from_ms
 from sakigake.evidence import layout
 from sakigake.model import EntryType, Finding, Interval, Likeness, Session, StoredEntry
+from sakigake.phrases import chance
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Entry, parse_entry
 from sakigake.timeline.reading import entry_bounds
@@ -97,6 +98,7 @@ def page(view: View, contents: dict[str, bytes | Path]) -> str:
         "languages": [(lang, partial(words.text, lang=lang), partial(_when, lang)) for lang in ("ja", "en")],
         "thumbnails": thumbnails,
         "post": _thumbnail(post),
+        "chance": chance,
         "version": __version__,
         "stage_file": layout.stage,
         "has_time": any(row.interval.not_after for row in view.rows if row.shown),

@@ -1,0 +1,118 @@
+"""timeline, export and verify as a person types them: answers, exit codes, both languages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from desk.commands.export import parse_stages
+from sakigake.errors import UsageError
+from sakigake.timeline import keys
+from tests.evidence.conftest import Recorder, record
+
+__all__ = ["record"]
+
+
+def sakigake(home: Path, *args: str, lang: str = "en") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "desk", *args],
+        env={
+            "SAKIGAKE_HOME": str(home),
+            "SAKIGAKE_LANG": lang,
+            "PATH": "/usr/bin:/bin",
+            "PYTHONIOENCODING": "utf-8",
+        },
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path, record: Recorder) -> Path:
+    """A home with one finished session whose key lies where the program looks for it."""
+    (tmp_path / "sakigake.toml").write_text("[anchor]\nenabled = false\n", encoding="utf-8")
+    from cryptography.hazmat.primitives import serialization
+
+    recorded = record(3)
+    pem = recorded.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / keys.KEY_FILE).write_bytes(pem)
+    recorded.store.close()
+    return tmp_path
+
+
+def test_timeline_list_and_show(home: Path) -> None:
+    listed = sakigake(home, "timeline", "list")
+    assert listed.returncode == 0
+    assert "stages 3" in listed.stdout
+    shown = json.loads(sakigake(home, "timeline", "show", "--json").stdout)
+    assert shown["schema_version"] == 1
+    assert [row["type"] for row in shown["rows"]].count("stage") == 3
+    assert "段階" in sakigake(home, "timeline", "show", lang="ja").stdout
+
+
+def test_export_then_verify(home: Path, tmp_path: Path) -> None:
+    done = sakigake(home, "export", "last", "-o", str(tmp_path / "pack.zip"))
+    assert done.returncode == 0, done.stderr
+    checked = sakigake(home, "verify", str(tmp_path / "pack.zip"))
+    assert checked.returncode == 7
+    assert checked.stdout.startswith("INTEGRITY ONLY")
+    assert "Why: " in checked.stdout
+    record = json.loads(sakigake(home, "verify", "--json", str(tmp_path / "pack.zip")).stdout)
+    assert record["verdict"] == "INTEGRITY ONLY"
+    assert len(record["stages"]) == 3
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_verify_says_failed_in_one_sentence(home: Path, tmp_path: Path, lang: str) -> None:
+    sakigake(home, "export", "last", "-o", str(tmp_path / "pack.zip"))
+    whole = (tmp_path / "pack.zip").read_bytes()
+    (tmp_path / "pack.zip").write_bytes(whole[: len(whole) // 2])
+    failed = sakigake(home, "verify", str(tmp_path / "pack.zip"), lang=lang)
+    assert failed.returncode == 6
+    assert failed.stdout.startswith("FAILED")
+    assert "Traceback" not in failed.stderr
+    assert len(failed.stdout.strip().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("verify", "nowhere.zip"), 4),
+        (("verify", "nowhere.zip", "--trust", "nowhere.pem"), 2),
+        (("export", "20200101", "-o", "x.zip"), 4),
+        (("export", "last", "--stages", "1-", "-o", "x.zip"), 2),
+        (("export", "last", "--stages", "999", "-o", "x.zip"), 2),
+        (("export", "last"), 2),
+        (("timeline", "show", "nothing"), 4),
+        (("frobnicate",), 2),
+    ],
+)
+def test_bad_requests(home: Path, args: tuple[str, ...], code: int) -> None:
+    answer = sakigake(home, *args)
+    assert answer.returncode == code
+    assert answer.stderr.strip()
+    assert "Traceback" not in answer.stderr
+
+
+def test_looking_makes_nothing(tmp_path: Path) -> None:
+    answer = sakigake(tmp_path / "empty", "timeline", "list")
+    assert answer.returncode == 4
+    assert not (tmp_path / "empty").exists()
+
+
+def test_stage_lists() -> None:
+    known = [1, 4, 9, 12]
+    assert parse_stages("all", known) is None
+    assert parse_stages("4", known) == [4]
+    assert parse_stages("1, 4-12", known) == [1, 4, 9, 12]
+    for bad in ("", "x", "4-1", "20-30", "1,,2", "-3", "１"):
+        with pytest.raises(UsageError):
+            parse_stages(bad, known)

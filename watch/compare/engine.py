@@ -1,0 +1,120 @@
+"""Comparing a post with recorded stages: every view of the post with every stage, on one calibrated scale."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sakigake.fingerprint.information import information
+from sakigake.fingerprint.vector import Descriptors, pack_v1, require_same_version, unpack
+from sakigake.fingerprint.views import Pixels, reduce_v1, trim_v1
+from sakigake.model import Score
+from watch.compare import cohort as cohorts
+from watch.compare.calibration import Calibration, combine
+from watch.compare.cohort import Against, Cohort
+from watch.compare.measures import MEASURES, Matrix, rows_of
+
+FULL, MIRROR, TRIM, TRIM_MIRROR = "full", "mirror", "trim", "trim-mirror"
+VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """Stages made ready for comparing: their rows and how they score against the cohort."""
+
+    rows: dict[str, Matrix]
+    against: dict[str, Against]
+    size: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """A post against a gallery. `surprise` has one value per stage, `views` which view (index of `names`) gave it."""
+
+    surprise: Matrix
+    views: NDArray[np.intp]
+    names: tuple[str, ...]
+    raw: Mapping[str, Mapping[str, Matrix]]
+    normalised: Mapping[str, Mapping[str, Matrix]]
+
+    def scores(self, stage: int) -> tuple[Score, ...]:
+        """Return each measure's score of one stage in the view that fitted best."""
+        view = self.names[self.views[stage]]
+        return tuple(
+            Score(
+                measure.name,
+                float(self.raw[view][measure.name][stage]),
+                float(self.normalised[view][measure.name][stage]),
+            )
+            for measure in MEASURES
+        )
+
+
+def post_views(pixels: Pixels) -> dict[str, Descriptors]:
+    """Return the fingerprints of a post as it is, mirrored, and without its margins when it has any."""
+    found: dict[str, Descriptors] = {}
+    trimmed = trim_v1(pixels)
+    sources = [(FULL, MIRROR, pixels)]
+    if trimmed.shape != pixels.shape:
+        sources.append((TRIM, TRIM_MIRROR, trimmed))
+    for plain, mirrored, picture in sources:
+        reduced = reduce_v1(picture)
+        found[plain] = unpack(pack_v1(reduced))
+        found[mirrored] = unpack(pack_v1(reduced.mirrored()))
+    return found
+
+
+def comparable(views: Mapping[str, Descriptors]) -> tuple[dict[str, Descriptors], str | None]:
+    """Return the views that carry enough, and why there is none when there is none."""
+    reasons = {name: information(view.coverage, view.contrast) for name, view in views.items()}
+    kept = {name: view for name, view in views.items() if reasons[name] is None}
+    return kept, None if kept else reasons[FULL]
+
+
+def gallery(stages: Sequence[Descriptors], cohort: Cohort) -> Gallery:
+    """Return the stages made ready; raises UsageError when their fingerprints are of different versions."""
+    for stage in stages:
+        require_same_version(stage.version, stages[0].version)
+    rows = rows_of(stages)
+    return Gallery(rows, cohorts.against(cohort, rows), len(stages), stages[0].version)
+
+
+def match(
+    views: Mapping[str, Descriptors], stages: Gallery, cohort: Cohort, calibration: Calibration
+) -> Match:
+    """Compare a post with a gallery; raises UsageError when the fingerprint versions differ."""
+    names = tuple(name for name in VIEWS if name in views and name in calibration.views)
+    for name in names:
+        require_same_version(views[name].version, stages.version)
+    raw, normalised = score_views([views[name] for name in names], stages, cohort)
+    surprise = np.stack(
+        [
+            combine(calibration.views[name], {key: values[number] for key, values in normalised.items()})
+            for number, name in enumerate(names)
+        ]
+    )
+    return Match(
+        surprise=surprise.max(axis=0),
+        views=surprise.argmax(axis=0),
+        names=names,
+        raw=_by_view(names, raw),
+        normalised=_by_view(names, normalised),
+    )
+
+
+def score_views(
+    views: Sequence[Descriptors], stages: Gallery, cohort: Cohort
+) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
+    """Return raw and normalised scores (views x stages) by measure."""
+    rows = rows_of(views)
+    beside = cohorts.against(cohort, rows)
+    raw = {name: rows[name] @ stages.rows[name].T for name in rows}
+    return raw, {name: cohorts.normalise(raw[name], beside[name], stages.against[name]) for name in rows}
+
+
+def _by_view(names: Sequence[str], scores: Mapping[str, Matrix]) -> dict[str, dict[str, Matrix]]:
+    return {
+        name: {key: values[number] for key, values in scores.items()} for number, name in enumerate(names)
+    }
