@@ -1,0 +1,241 @@
+"""The canvas put together from registered views: what is compared with, never what is kept as evidence.
+
+Because every view is placed by its pose, the picture has no zoom, no mirror and no rotation in it: shown stage by
+stage it is a steady time-lapse of any program.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from capture.frame import Pixels
+from capture.registration import (
+    CELL,
+    Features,
+    Gray,
+    Mask,
+    Matrix,
+    Registrar,
+    Seen,
+    edges_kept,
+    edges_of,
+    grid_of,
+    residue,
+    scaling,
+    shifting,
+    shrink,
+    zoom_of,
+)
+
+REACH = 2  # cells that resampling and a pose off by a pixel may smear
+SHARP = 1.15  # a picture shrunk by less than this is not averaged first: it would only be blurred
+MIN_KNOWN = 0.02
+MIN_GRID = 20  # cells across below which a zoomed-in view says nothing about the canvas picture
+MAX_GROWTH = 4.0  # canvas picture over view, in pixels: a bound on memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """How well the canvas picture explains a view under one pose.
+
+    Masks are over the view's cells: `changed`; `known`, of what the picture says anything at all; `lines`, the edges the picture has there; `kept`, those of them that
+    the view has too. `residue` is the changed share of the known cells, `edges` the share of the `edge_count` lines that are kept,
+    `coarser` how many cells across became one, because the view is zoomed in on a picture that knows no more.
+    """
+
+    pose: Matrix
+    changed: Mask
+    lines: Mask
+    kept: Mask
+    known: Mask
+    residue: float
+    edges: float
+    edge_count: int
+    coarser: float
+
+
+class Composite:
+    """The canvas picture. Its own coordinates are those of the view it began with, moved when it grows."""
+
+    def __init__(self, view: Pixels) -> None:
+        self.picture = view.copy()
+        self._known = np.full(view.shape[:2], 255, np.uint8)
+        self._fresh = np.zeros(view.shape[:2], np.uint8)
+        self._first = view.shape[1], view.shape[0]
+        self._origin: Matrix = np.eye(3)
+        self._features: dict[bool, Features] = {}
+
+    def features(self, registrar: Registrar, *, mirrored: bool) -> Features:
+        """Return the descriptors of the picture, or of its mirror image; computed once per change."""
+        if mirrored not in self._features:
+            picture = np.asarray(cv2.flip(self.picture, 1), np.uint8) if mirrored else self.picture
+            self._features[mirrored] = registrar.features(picture)
+        return self._features[mirrored]
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Return the size of a cell of `lines` in pixels of the picture."""
+        height, width = self.picture.shape[:2]
+        return width / max(1, width // CELL), height / max(1, height // CELL)
+
+    def lines(self) -> Mask:
+        """Return the cells of the picture that lie on an edge."""
+        return edges_of(grid_of(self.picture)).strong
+
+    def match(self, seen: Seen, pose: Matrix, contrast: int) -> Match | None:
+        """Compare a view with the picture under `pose`.
+
+        It is done at the coarser of the two resolutions. None when that leaves too few cells, or when the pose
+        looks past the picture.
+        """
+        height, width = seen.cells.shape[:2]
+        coarser = max(1.0, 1 / zoom_of(pose))
+        wide, high = round(width / coarser), round(height / coarser)
+        if min(wide, high) < MIN_GRID:
+            return None
+        cells, edges = seen.cells, seen.edges
+        if coarser > 1:
+            cells = shrink(cells, wide, high)
+            edges = edges_of(cells)
+        there, known = self._seen(pose, seen.view.shape[1], seen.view.shape[0], wide, high)
+        known_count = int(np.count_nonzero(known))
+        if known_count < MIN_KNOWN * known.size:
+            return None
+        changed = residue(cells, there, REACH, contrast) & known
+        before = edges_of(there)
+        kept = edges_kept(before, edges) & known
+        lines = before.strong & known
+        edge_count = int(np.count_nonzero(lines))
+        return Match(
+            pose=pose,
+            changed=_enlarge(changed, width, height),
+            lines=_enlarge(lines, width, height),
+            kept=_enlarge(kept, width, height),
+            known=_enlarge(known, width, height),
+            residue=float(np.count_nonzero(changed)) / known_count,
+            edges=float(np.count_nonzero(kept)) / max(1, edge_count),
+            edge_count=edge_count,
+            coarser=coarser,
+        )
+
+    def paste(self, view: Pixels, cells: Mask, pose: Matrix) -> None:
+        """Take over the marked cells of a view; they count as fresh until `settle`."""
+        height, width = view.shape[:2]
+        marks = cv2.dilate(cells.astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
+        marks = cv2.resize(marks, (width, height), interpolation=cv2.INTER_NEAREST)
+        picture, mask = self._placed(view, np.asarray(marks, np.uint8), pose)
+        where = mask > 0
+        self.picture[where] = picture[where]
+        self._known[where] = 255
+        self._fresh[where] = 255
+        self._features.clear()
+
+    def settle(self) -> None:
+        """Forget what is fresh: a stage was taken."""
+        self._fresh[:] = 0
+
+    def shows_fresh(self, pose: Matrix, width: int, height: int) -> float:
+        """Return the share of what is fresh that a view of that size with this pose shows."""
+        total = int(np.count_nonzero(self._fresh))
+        if not total:
+            return 1.0
+        window = cv2.warpAffine(
+            np.full((height, width), 255, np.uint8),
+            pose[:2],
+            (self.picture.shape[1], self.picture.shape[0]),
+            flags=cv2.INTER_NEAREST,
+        )
+        return float(np.count_nonzero(cv2.bitwise_and(window, self._fresh))) / total
+
+    def grow(self, view: Pixels, pose: Matrix) -> Matrix | None:
+        """Add what a placed view shows beyond the picture; returns the matrix from the old coordinates to the new.
+
+        None, and nothing added, when the picture would become larger than `MAX_GROWTH` views.
+        """
+        height, width = view.shape[:2]
+        corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], np.float64)
+        x, y, _ = pose @ corners
+        high, wide = self.picture.shape[:2]
+        left, top = max(0, int(np.ceil(-x.min() - 1))), max(0, int(np.ceil(-y.min() - 1)))
+        right = max(0, int(np.ceil(x.max() - wide - 1)))
+        bottom = max(0, int(np.ceil(y.max() - high - 1)))
+        if (wide + left + right) * (high + top + bottom) > MAX_GROWTH * width * height:
+            return None
+        if left or top or right or bottom:
+            border = (top, bottom, left, right, cv2.BORDER_CONSTANT)
+            self.picture = np.asarray(cv2.copyMakeBorder(self.picture, *border), np.uint8)
+            self._known = np.asarray(cv2.copyMakeBorder(self._known, *border), np.uint8)
+            self._fresh = np.asarray(cv2.copyMakeBorder(self._fresh, *border), np.uint8)
+        move = shifting(left, top)
+        self._origin = move @ self._origin
+        everywhere = np.full((height, width), 255, np.uint8)
+        picture, mask = self._placed(view, everywhere, move @ pose)
+        new = (mask > 0) & (self._known == 0)
+        self.picture[new] = picture[new]
+        self._known[new] = 255
+        self._features.clear()
+        return move
+
+    def thumbnail(self) -> Gray:
+        """Return the grey cells of the area the picture began with, for comparing stages with one another."""
+        left, top = round(self._origin[0, 2]), round(self._origin[1, 2])
+        width, height = self._first
+        area = self.picture[top : top + height, left : left + width]
+        return np.asarray(cv2.cvtColor(grid_of(area), cv2.COLOR_BGR2GRAY), np.uint8)
+
+    def _seen(self, pose: Matrix, width: int, height: int, wide: int, high: int) -> tuple[Pixels, Mask]:
+        """Return the picture as a view of `width` x `height` shows it in `wide` x `high` cells, and where it is known."""
+        # Placed at twice the cells and then averaged, as the view was: else thin lines would come out paler here.
+        fine_wide, fine_high = CELL * wide, CELL * high
+        step = zoom_of(pose) * width / fine_wide  # picture pixels per pixel of that
+        rows, columns = self.picture.shape[:2]
+        picture, known = self.picture, self._known
+        if step > SHARP:
+            shape = max(1, round(columns / step)), max(1, round(rows / step))
+            picture = shrink(picture, *shape)
+            known = np.asarray(cv2.resize(known, shape, interpolation=cv2.INTER_NEAREST), np.uint8)
+        down = scaling(picture.shape[1] / columns, picture.shape[0] / rows)
+        matrix = down @ pose @ scaling(width / fine_wide, height / fine_high)
+        seen = cv2.warpAffine(
+            picture,
+            matrix[:2],
+            (fine_wide, fine_high),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        inside = cv2.warpAffine(
+            known,
+            (matrix @ scaling(CELL))[:2],
+            (wide, high),
+            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        side = 2 * REACH + 1
+        # The outermost cells mix with what lies beyond the picture.
+        inside = cv2.erode(inside, np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE)
+        return shrink(np.asarray(seen, np.uint8), wide, high), np.asarray(inside > 0, np.bool_)
+
+    def _placed(self, view: Pixels, marks: Gray, pose: Matrix) -> tuple[Pixels, Gray]:
+        """Return a view and a mask of it as they lie on the picture."""
+        rows, columns = self.picture.shape[:2]
+        if view.shape == self.picture.shape and np.allclose(pose, np.eye(3), atol=1e-3):
+            return view, marks
+        height, width = view.shape[:2]
+        zoom = zoom_of(pose)
+        if zoom < 1:
+            # warpAffine does not average, so a zoomed-in view is made small first.
+            view = shrink(view, max(1, round(width * zoom)), max(1, round(height * zoom)))
+        matrix = pose @ scaling(width / view.shape[1], height / view.shape[0])
+        picture = cv2.warpAffine(
+            view, matrix[:2], (columns, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        mask = cv2.warpAffine(marks, pose[:2], (columns, rows), flags=cv2.INTER_NEAREST)
+        return np.asarray(picture, np.uint8), np.asarray(mask, np.uint8)
+
+
+def _enlarge(mask: Mask, width: int, height: int) -> Mask:
+    if mask.shape == (height, width):
+        return mask
+    whole = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(whole > 0, np.bool_)

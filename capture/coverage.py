@@ -1,0 +1,82 @@
+"""What the record covers: between two good looks that are too far apart lies a gap, and a gap has a reason."""
+
+import threading
+from dataclasses import dataclass
+
+from capture.elapsed import Elapsed
+from capture.pacer import SECOND
+
+HOLE_INTERVALS = 3
+SLEPT_NS = SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch without a good look that ends now: `ms` long, `reason` a slug."""
+
+    reason: str
+    ms: int
+
+
+class Coverage:
+    """Keeps account of looks. Called by the capture thread and by the watchdog; each gap is told once.
+
+    A gap that goes on is told at once and then again every `repeat_s`, each time for the stretch since it was last
+    told, so that a crash in the middle of it cannot hide it. The lengths of all gaps add up.
+    """
+
+    def __init__(self, elapsed: Elapsed, repeat_s: float) -> None:
+        self._elapsed = elapsed
+        self._repeat = int(repeat_s * SECOND)
+        self._lock = threading.Lock()
+        self._good = elapsed.now()
+        self._told = self._good
+        self._slept = elapsed.slept_ns()
+        self._reason = ""
+
+    @property
+    def reason(self) -> str:
+        """Return why nothing can be seen right now; empty while all is well."""
+        return self._reason
+
+    def good_age_s(self) -> float:
+        """Return the seconds since the last good look."""
+        return (self._elapsed.now() - self._good) / SECOND
+
+    def good(self, interval_s: float) -> Gap | None:
+        """Note a good look; returns the gap (or the rest of it) that it ends."""
+        with self._lock:
+            now, slept = self._elapsed.now(), self._elapsed.slept_ns()
+            since = max(self._good, self._told)
+            limit = interval_s * SECOND * (1 if self._reason else HOLE_INTERVALS)
+            gap = self._gap(self._reason or self._cause(slept), now - since) if now - since > limit else None
+            self._good, self._slept, self._reason = now, slept, ""
+            return gap
+
+    def bad(self, reason: str) -> Gap | None:
+        """Note a look that failed; returns a gap when there is something new to tell."""
+        with self._lock:
+            return self._open(reason)
+
+    def missing(self, interval_s: float) -> Gap | None:
+        """Note that no look may have come for long; returns the gap so far when there is something new to tell."""
+        with self._lock:
+            since = max(self._good, self._told)
+            if not self._reason and self._elapsed.now() - since <= interval_s * SECOND * HOLE_INTERVALS:
+                return None
+            return self._open(self._reason or self._cause(self._elapsed.slept_ns()))
+
+    def _open(self, reason: str) -> Gap | None:
+        now = self._elapsed.now()
+        since = max(self._good, self._told)
+        if self._reason and now - since < self._repeat:
+            return None
+        self._reason = reason
+        return self._gap(reason, now - since)
+
+    def _gap(self, reason: str, length: int) -> Gap:
+        self._told = self._elapsed.now()
+        return Gap(reason, length // 1_000_000)
+
+    def _cause(self, slept: int) -> str:
+        return "sleep" if slept - self._slept > SLEPT_NS else "stall"

@@ -1,0 +1,215 @@
+"""The capture thread's work: look, decide, hand over. It never touches the store or the disk."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from capture.backlog import Backlog, NoteItem, StageItem
+from capture.coverage import Coverage, Gap
+from capture.elapsed import Elapsed
+from capture.frame import Frame, FrameSource, NoFrame
+from capture.pacer import SECOND, Pacer
+from capture.stages import Context, StageDetector
+from sakigake.fingerprint.vector import pixel_digest_v1
+from sakigake.model import EntryType
+from sakigake.timeline.entry import Info
+
+Say = Callable[..., None]
+FIRST_SIGHT = frozenset({"first", "new_canvas"})
+PASSED_OVER = frozenset({"not-a-picture", "too-small"})
+
+
+class Looker:
+    """Owns the source and the stage detector; all methods but `kept` and `note` are called on the capture thread."""
+
+    def __init__(
+        self,
+        source: FrameSource,
+        backlog: Backlog,
+        coverage: Coverage,
+        elapsed: Elapsed,
+        *,
+        interval_s: float,
+        heartbeat_s: float,
+        say: Say,
+    ) -> None:
+        self.source = source
+        self.pacer = Pacer(interval_s, restful=source.live)
+        self.exhausted = False
+        self.stopping = False
+        self.busy_since: int | None = None
+        self.ticked = elapsed.now()
+        self.looks = 0
+        self.passed_over = 0
+        self.errors = 0
+        self.costs: deque[float] = deque(maxlen=1000)
+        # Stages a folder gave before a crash, by their pixels: they are not kept a second time.
+        self.known: dict[str, int] = {}
+        self._backlog = backlog
+        self._coverage = coverage
+        self._elapsed = elapsed
+        self._heartbeat = int(heartbeat_s * SECOND)
+        self._say = say
+        self._detector = StageDetector()
+        self._acknowledged: deque[tuple[int, Frame]] = deque()
+        self._unsettled: Frame | None = None
+        self._kept: Frame | None = None
+        self._drawn: Frame | None = None
+        self._sign = elapsed.now()
+        self._looks_since = 0
+        self._changed = False
+
+    def kept(self, seq: int, frame: Frame) -> None:
+        """Learn from the writer that a stage is durable."""
+        self._acknowledged.append((seq, frame))
+
+    def note(self, kind: EntryType, info: Info) -> None:
+        """Queue an entry about this moment."""
+        clock = self._elapsed.clock
+        self._backlog.put(NoteItem(kind, info, clock.wall_ns(), clock.mono_ns()))
+
+    def gap(self, gap: Gap | None, **more: int | str) -> None:
+        """Queue a gap, if there is one to tell."""
+        if gap is not None:
+            self.note(EntryType.GAP, {"reason": gap.reason, "ms": gap.ms, **more})
+            self._sign = self._elapsed.now()
+
+    def tick(self) -> None:
+        """Do what the ticker calls for: nothing, one look, or all that waits in a folder."""
+        begun = self.ticked = self._elapsed.now()
+        if self.stopping or self.exhausted or not self.pacer.due(begun):
+            return
+        cost = time.thread_time()
+        self.busy_since = begun
+        try:
+            while self._look() and not self.source.live and not self.stopping:
+                pass
+        finally:
+            self.busy_since = None
+        cost = time.thread_time() - cost
+        self.costs.append(cost)
+        self.pacer.looked(begun, changed=self._changed, cost_s=cost if self.source.live else 0.0)
+
+    def _look(self) -> bool:
+        """Look once; returns whether there was something to see, and so may be more."""
+        self._changed = False
+        seen = self.source.grab()
+        if isinstance(seen, NoFrame):
+            return self._nothing(seen)
+        self.looks += 1
+        self._looks_since += 1
+        self._frame(seen)
+        return True
+
+    def _nothing(self, seen: NoFrame) -> bool:
+        if seen.reason == "source-gone":
+            if not self._coverage.reason:
+                self._say("record.lost", why=seen.detail)
+            self.gap(self._coverage.bad(seen.reason))
+            return False
+        self._good()
+        if seen.reason in PASSED_OVER:
+            self.passed_over += 1
+            self._say(f"record.{seen.reason}", name=seen.detail)
+            return True
+        if seen.reason in {"at-rest", "exhausted"}:
+            self._settle()
+        self._heartbeat_if_due()
+        self.exhausted = seen.reason == "exhausted"
+        return seen.reason == "at-rest"
+
+    def _settle(self) -> None:
+        """Keep the last picture of a folder, if it shows anything new: a picture that is at rest was saved on purpose.
+
+        It is also shown to the detector once more, for which a picture that stays is a quiet one.
+        """
+        frame, self._unsettled = self._unsettled, None
+        if frame is not None:
+            self._decide(frame, self._elapsed.clock.mono_ns(), "at-rest")
+
+    def _frame(self, frame: Frame) -> None:
+        # The place for a gate: what must not be seen is turned away here, before anything is decided about it.
+        self._good()
+        new = self._decide(frame, frame.mono_ns)
+        if not self.source.live:
+            self._unsettled = frame if new else None
+
+    def _decide(self, frame: Frame, mono_ns: int, keep_as: str = "") -> bool:
+        """Let the detector see a frame at a moment; returns whether it shows something new and is no stage yet.
+
+        With `keep_as` the frame is a stage even if the detector does not think so, and that is why.
+        """
+        while self._acknowledged:
+            self._detector.kept(*self._acknowledged.popleft())
+        decision = self._detector.step(replace(frame, mono_ns=mono_ns), Context())
+        if decision.label == "draw":
+            self._drawn = frame
+        # The first sight of a canvas is no change, yet it is where the drawing starts from: it is kept as well.
+        if decision.label in FIRST_SIGHT:
+            keep_as = decision.label
+        if keep_as and not decision.stage:
+            decision = replace(decision, stage=True, why=keep_as)
+        if decision.stage:
+            self._kept = frame
+            self._hand_over(StageItem(frame, decision))
+            self._sign = self._elapsed.now()
+            self._looks_since = 0
+            if not self.source.live:
+                self._wait_until_kept()
+        else:
+            self._heartbeat_if_due()
+        self._changed = decision.label != "idle"
+        return self._changed and not decision.stage
+
+    def _hand_over(self, item: StageItem) -> None:
+        known = None if not self.known else self.known.get(pixel_digest_v1(item.frame.pixels))
+        if known is None:
+            self._backlog.put(item)
+        else:
+            self.kept(known, item.frame)
+
+    def _wait_until_kept(self) -> None:
+        """Let the writer catch up.
+
+        Pictures in a folder wait for us, so none is dropped and the result is the same however slow the disk is.
+        """
+
+        def patient() -> bool:
+            self._good()
+            return not self.stopping
+
+        self._backlog.wait_empty(patient)
+
+    def _good(self) -> None:
+        if self._coverage.reason == "source-gone":
+            self._say("record.back")
+        self.gap(self._coverage.good(self.pacer.interval_s))
+
+    def _heartbeat_if_due(self) -> None:
+        now = self._elapsed.now()
+        if now - self._sign >= self._heartbeat:
+            self.note(EntryType.HEARTBEAT, {"looks": self._looks_since})
+            self._sign = now
+            self._looks_since = 0
+
+    def failed(self, error: BaseException) -> None:
+        """Take in an error that ended a tick: what the detector knows may be half changed, so it starts anew."""
+        self.errors += 1
+        if self._coverage.reason != "error":
+            self._say("record.tick-failed", what=type(error).__name__)
+        self._detector = StageDetector()
+        self._acknowledged.clear()
+        self.gap(self._coverage.bad("error"), what=type(error).__name__)
+
+    def finish(self) -> None:
+        """Keep the last stage, if there is one, and let go of the source."""
+        try:
+            while self._acknowledged:
+                self._detector.kept(*self._acknowledged.popleft())
+            self._settle()
+            decision = self._detector.flush()
+            if decision is not None and self._drawn is not None and self._drawn is not self._kept:
+                self._hand_over(StageItem(self._drawn, decision))
+        finally:
+            self.source.close()

@@ -1,0 +1,266 @@
+"""A recording from start to end.
+
+capture thread   grab, stage detector (ticked by APScheduler)
+writer thread    pictures, fingerprints, ledger, checkpoints
+anchor worker    time tokens; the recording never waits for it
+this thread      the watchdog, and an honest end
+"""
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+
+import cv2
+
+from capture import disk
+from capture.anchoring import Anchoring
+from capture.backlog import Backlog
+from capture.coverage import Coverage
+from capture.disk import Limits
+from capture.elapsed import Elapsed
+from capture.frame import FrameSource
+from capture.lock import RecorderLock
+from capture.look import Looker, Say
+from capture.pacer import SECOND, tick_s
+from capture.pulse import PULSE, STOP
+from capture.recovery import Start, begin
+from capture.spool import Spool
+from capture.ticker import Ticker
+from capture.watchdog import STEP_S, Watchdog
+from capture.writer import Checkpoints, GivenUpError, Writer
+from sakigake.errors import SakigakeError
+from sakigake.model import EntryType, Session, StoredEntry
+from sakigake.settings import Settings
+from sakigake.store.sqlite import SqliteStore
+from sakigake.timeline.entry import parse_picture
+from sakigake.timeline.keys import load_or_create
+from sakigake.timeline.ledger import Ledger
+
+OPEN_TIMEOUT_S = 20.0
+FINISH_TIMEOUT_S = 20.0
+# How long the end of a recording waits for a disk that refuses.
+LAST_TRIES_S = 6.0
+
+Tell = Callable[[StoredEntry, Session], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to record. `name` tells this source from others on this machine; it never leaves the machine."""
+
+    source: FrameSource
+    name: str
+    interval_s: float
+    for_s: float | None = None
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a recording ended.
+
+    `unwritten` counts stages that could not be kept, `unstamped` time tokens that are still to come; `stuck` means
+    that a look never returned.
+    """
+
+    session: str
+    reason: str
+    stages: int
+    gaps: int
+    drops: int
+    unwritten: int
+    failed: bool
+    stuck: bool
+    unstamped: int
+
+
+class Recorder:
+    """Records once. `run` returns when the recording has ended; `stop` may be called from any thread or signal.
+
+    `say` gets the key and values of each sentence for the person at the screen, `tell` each entry once it is durable.
+    Both are called from several threads and must not raise.
+    """
+
+    def __init__(
+        self, settings: Settings, plan: Plan, say: Say, tell: Tell, elapsed: Elapsed | None = None
+    ) -> None:
+        self._settings = settings
+        self._table = settings.section("record")
+        self._plan = plan
+        self._say = say
+        self._tell = tell
+        self._elapsed = elapsed or Elapsed()
+        heartbeat_s = float(self._table["heartbeat_s"])
+        self.backlog = Backlog()
+        self.coverage = Coverage(self._elapsed, heartbeat_s)
+        self.looker = Looker(
+            plan.source,
+            self.backlog,
+            self.coverage,
+            self._elapsed,
+            interval_s=plan.interval_s,
+            heartbeat_s=heartbeat_s,
+            say=say,
+        )
+        self.ticker = Ticker(self.looker.tick, tick_s(plan.interval_s), self.looker.failed)
+        self._anchoring = Anchoring(settings, self._elapsed.clock)
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._reasons: list[str] = []
+        self._stuck = False
+
+    def stop(self, reason: str) -> None:
+        """End the recording; the first reason counts, a second call no longer waits for what others owe us."""
+        if self._reasons:
+            self._hurry.set()
+        self._reasons.append(reason)
+        self._stop.set()
+
+    def run(self) -> Ending:
+        """Record until stopped; raises SakigakeError when the recording cannot begin."""
+        cv2.setNumThreads(1)
+        try:
+            with RecorderLock(self._settings.home), closing(SqliteStore(self._settings.database)) as store:
+                store.take_state(STOP)  # an order to an earlier recorder
+                self._open_source()
+                return self._record(store)
+        except OSError as error:
+            path = self._settings.home
+            raise SakigakeError("record-home-unwritable", path=path, why=error.strerror or error) from error
+        finally:
+            self.ticker.stop()
+
+    def _open_source(self) -> None:
+        """Open the source on the thread that will own it, before there is a session: a failure leaves no trace."""
+        try:
+            self.ticker.call(self._plan.source.open, OPEN_TIMEOUT_S)
+        except concurrent.futures.TimeoutError as error:
+            self._stuck = True
+            raise SakigakeError("record-no-screen", why="timeout") from error
+
+    def _record(self, store: SqliteStore) -> Ending:
+        def choose(number: int, important: bool) -> list[str]:  # noqa: FBT001 - called by position
+            return self._anchoring.choose(number, important=important)
+
+        key = load_or_create(self._settings.keys)
+        spool = Spool(self._settings.pictures)
+        start = begin(
+            store,
+            key,
+            self._elapsed.clock,
+            origin=str(self._plan.source.describe()["origin"]),
+            source=self._plan.name,
+            anew=self._plan.anew,
+            leftovers=spool.clean(),
+            choose=choose,
+            acknowledge=self._tell,
+        )
+        session = start.ledger.session
+        anchor = self._settings.section("anchor")
+        writer = Writer(
+            ledger=start.ledger,
+            reopen=lambda: Ledger.resume(store, session, key, self._elapsed.clock),
+            store=store,
+            spool=spool,
+            backlog=self.backlog,
+            elapsed=self._elapsed,
+            checkpoints=Checkpoints(
+                self._elapsed, float(anchor["checkpoint_s"]), float(anchor["stage_checkpoint_s"])
+            ),
+            limits=Limits.of(self._table),
+            room_left=lambda: disk.free_mb(self._settings.home),
+            choose=choose,
+            say=self._say,
+            acknowledge=lambda entry: self._tell(entry, session),
+            kept=self.looker.kept,
+        )
+        if start.resumed and not self._plan.source.live:
+            self.looker.known = {
+                parse_picture(stage.opening).pixels: stage.seq
+                for stage in store.entries(session.id, EntryType.STAGE)
+                if stage.opening
+            }
+        writer.checkpoint(important=True)
+        self._greet(start)
+        writer.start()
+        self._anchoring.start()
+        with closing(SqliteStore(self._settings.database)) as own:
+            dog = Watchdog(
+                settings=self._settings,
+                session=session,
+                store=own,
+                looker=self.looker,
+                writer=writer,
+                backlog=self.backlog,
+                coverage=self.coverage,
+                ticker=self.ticker,
+                elapsed=self._elapsed,
+                anchoring=self._anchoring,
+            )
+            try:
+                self.ticker.start()
+                self._watch(dog, writer)
+            finally:
+                if not self._reasons:
+                    self.stop("error")
+                self._finish(writer)
+            unstamped = self._anchoring.finish(own, session, self._hurry)
+            with suppress(SakigakeError):  # a full disk; an old pulse without the lock means the same
+                own.take_state(PULSE)
+        return Ending(
+            session=session.id,
+            reason=self._reasons[0],
+            stages=writer.stages,
+            gaps=writer.gaps,
+            drops=writer.drops,
+            unwritten=self.backlog.waiting(),
+            failed=writer.failure is not None,
+            stuck=self._stuck,
+            unstamped=unstamped,
+        )
+
+    def _greet(self, start: Start) -> None:
+        for session in start.closed:
+            self._say("record.closed-earlier", session=session)
+        if start.resumed:
+            self._say(
+                "record.recovered", session=start.ledger.session.id, minutes=round(start.gap_ms / 60_000, 1)
+            )
+        if start.leftovers:
+            self._say("record.leftovers", count=start.leftovers)
+        self._say("record.started", session=start.ledger.session.id)
+
+    def _watch(self, dog: Watchdog, writer: Writer) -> None:
+        begun = self._elapsed.now()
+        while not self._stop.wait(STEP_S):
+            dog.step()
+            if dog.ordered_to_stop:
+                self.stop("stop")
+            elif not writer.is_alive():
+                self.stop("error")
+            elif self.looker.exhausted:
+                self.stop("exhausted")
+            elif self._plan.for_s is not None and self._elapsed.now() - begun >= self._plan.for_s * SECOND:
+                self.stop("time")
+
+    def _finish(self, writer: Writer) -> None:
+        self.looker.stopping = True
+        self.ticker.rest()
+        try:
+            self.ticker.call(self.looker.finish, FINISH_TIMEOUT_S)
+        except concurrent.futures.TimeoutError:
+            self._stuck = True
+        except Exception as error:  # noqa: BLE001 - the last look failed: that is told, and the end goes on
+            self.looker.failed(error)
+        self.looker.note(EntryType.SESSION_END, {"reason": self._reasons[0]})
+        self.backlog.close()
+        began = self._elapsed.now()
+        while writer.is_alive():
+            writer.join(STEP_S)
+            late = self._elapsed.now() - began > LAST_TRIES_S * SECOND
+            if writer.trouble and (late or self._hurry.is_set()):
+                writer.give_up.set()
+        if writer.failure is not None and not isinstance(writer.failure, GivenUpError):
+            self._say("record.writer-failed", what=type(writer.failure).__name__)

@@ -1,0 +1,249 @@
+"""What changes in a view without the canvas changing: pointers, brush outlines, pop-ups, menus, other windows.
+
+A changed region is looked at in the view's own coordinates, where whatever a program lays over its canvas stands
+upright, however the canvas itself is turned.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from capture.registration import Mask
+
+SMALLEST = 9  # cells: below this a region is noise, a caret or part of a pointer
+NEAR = 22  # cells: how far a pointer may have moved between the picture and the question where it is
+COMPACT = 26  # cells: the largest brush outline that is taken for one without standing on the pointer
+RECTANGLE = 60  # cells: the smallest pop-up
+SIDE = 6  # cells: its shortest side
+UPRIGHT = 0.88  # filled outline over its upright box
+FRAMED = 0.6  # share of the box's sides that are new edges
+HIDDEN = 0.35  # share of old edges inside that may shine through before a region is no cover
+SAME_BOX = 0.6  # overlap over union at which two boxes are the same overlay
+SLIVER = 2  # cells: a strip this thin along the border is a pose off by a pixel
+ROUND = 0.75  # short side over long side of a brush outline
+ROUNDISH = 0.5
+EDGE = 3  # cells: this near, a region reaches the border of the view
+WHOLE = 0.6  # share of the view above which a region is no pop-up
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright box of cells."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows of the box, to cut it out of a mask."""
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        """The columns of the box."""
+        return slice(self.left, self.left + self.width)
+
+    def grown(self, by: int, shape: tuple[int, ...]) -> "Box":
+        """Return the box with `by` cells more on each side, inside a mask of that shape."""
+        left, top = max(0, self.left - by), max(0, self.top - by)
+        right, bottom = self.left + self.width + by, self.top + self.height + by
+        return Box(left, top, min(shape[1], right) - left, min(shape[0], bottom) - top)
+
+    def overlap(self, other: "Box") -> float:
+        """Return intersection over union."""
+        wide = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        high = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        if wide <= 0 or high <= 0:
+            return 0.0
+        both = wide * high
+        return both / (self.width * self.height + other.width * other.height - both)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A region that is held back: until when, and for how many samples it has stood there."""
+
+    box: Box
+    needed: int
+    samples: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Doubt:
+    """What differs from the canvas after the view moved: not believed before it has stood for `needed` samples.
+
+    `absorbed`: then it belongs to the view, not to the drawing. `cells` is how many differed at first.
+    """
+
+    mask: Mask
+    cells: int
+    needed: int
+    absorbed: bool
+    samples: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """What a change is judged by, all in cells: the lines there were, those there are, those in both, the pointer."""
+
+    before: Mask
+    now: Mask
+    kept: Mask
+    pointer: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sorted:
+    """The changed cells of a view, sorted: `drawn` is believed, `held` is not yet, the rest is dropped."""
+
+    drawn: Mask
+    held: Mask
+    overlays: int
+
+
+class OverlaySorter:
+    """Sorts changed regions and remembers those held back from one sample to the next."""
+
+    def __init__(self, confirm: int) -> None:
+        self.waiting: list[Waiting] = []
+        self._confirm = confirm
+        self._specks: Mask | None = None
+
+    def reset(self) -> None:
+        """Forget what is held back: the view moved, so it no longer stands where it stood."""
+        self.waiting.clear()
+        self._specks = None
+
+    def sort(self, changed: Mask, around: Surroundings, patience: int, few: float) -> Sorted:
+        """Sort the changed cells of one sample.
+
+        A region shaped like a pop-up is believed after `patience` samples. Specks are believed when they have stood
+        for a sample and together make more than `few` of the view: dots and fine hatching.
+        """
+        drawn, held, specks = np.zeros_like(changed), np.zeros_like(changed), np.zeros_like(changed)
+        still: list[Waiting] = []
+        overlays = 0
+        fresh = _fresh(around)
+        for box, region in regions(changed):
+            cut = region & changed[box.rows, box.columns]
+            if np.count_nonzero(cut) < SMALLEST:
+                specks[box.rows, box.columns] |= cut
+                continue
+            known = next((one for one in self.waiting if one.box.overlap(box) >= SAME_BOX), None)
+            if known is None and self._cover(box, region, fresh, around):
+                known = Waiting(box, patience)
+            if known is None and self._outline(box, around.pointer):
+                known = Waiting(box, self._confirm)
+            if known is None or known.samples >= known.needed:
+                drawn[box.rows, box.columns] |= cut
+                continue
+            overlays += 1
+            wide = box.grown(2, changed.shape)
+            held[wide.rows, wide.columns] = True
+            still.append(Waiting(box, known.needed, known.samples + 1))
+        self.waiting = still
+        if self._specks is not None:
+            lasting = specks & self._specks
+            if float(lasting.mean()) >= few:
+                drawn |= lasting
+        self._specks = specks if specks.any() else None
+        return Sorted(drawn, held & ~drawn, overlays)
+
+    def doubt(
+        self, changed: Mask, around: Surroundings, unknown: Mask, patience: int, coarser: float
+    ) -> list[Doubt]:
+        """Return the regions that differ after the view moved.
+
+        `unknown` is what has not been seen before: a region that reaches there or to the border of the view is more
+        likely a tool bar than a stroke. `coarser` is how many cells across the comparison made one.
+        """
+        doubts = []
+        fresh = _fresh(around)
+        for box, region in regions(changed):
+            cells = int(np.count_nonzero(region & changed[box.rows, box.columns]))
+            border = _at_border(box, unknown)
+            if cells < SMALLEST * coarser**2 or (border and min(box.width, box.height) <= SLIVER * coarser):
+                continue
+            cover = self._cover(box, region, fresh, around)
+            mask = np.zeros_like(changed)
+            wide = box.grown(2, changed.shape)
+            mask[wide.rows, wide.columns] = True
+            if not cover:
+                mask[box.rows, box.columns] = region
+                mask = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+            needed = patience if border or cover else self._confirm
+            doubts.append(Doubt(np.asarray(mask, np.bool_), cells, needed, absorbed=border and not cover))
+        return doubts
+
+    @staticmethod
+    def _outline(box: Box, pointer: tuple[float, float] | None) -> bool:
+        """Say whether a region may be the brush's outline: small and near the pointer, or centred on it."""
+        small = max(box.width, box.height) < COMPACT
+        roundness = min(box.width, box.height) / max(box.width, box.height)
+        if pointer is None:
+            # Only seeing it twice in one place tells a small stroke from a brush.
+            return small and roundness > ROUNDISH
+        x, y = box.left + box.width / 2 - pointer[0], box.top + box.height / 2 - pointer[1]
+        off = max(abs(x), abs(y))
+        return (small and off < NEAR) or (roundness > ROUND and off <= 2 + 0.05 * box.width)
+
+    @staticmethod
+    def _cover(box: Box, region: Mask, fresh: Mask, around: Surroundings) -> bool:
+        """Say whether a region is shaped like something laid over the canvas: upright, framed, hiding what was there."""
+        height, width = fresh.shape
+        if box.width * box.height < RECTANGLE or min(box.width, box.height) < SIDE:
+            return False
+        if box.width * box.height > WHOLE * width * height:
+            return False
+        outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        filled = np.zeros(region.shape, np.uint8)
+        cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
+        if float(filled.mean()) < UPRIGHT:
+            return False
+        inside = int(np.count_nonzero(around.before[box.rows, box.columns]))
+        if inside >= SMALLEST and np.count_nonzero(around.kept[box.rows, box.columns]) > HIDDEN * inside:
+            return False
+        sides = _sides(box, fresh)
+        return bool(sides) and float(np.mean(sides)) >= FRAMED
+
+
+def regions(changed: Mask) -> Iterator[tuple[Box, Mask]]:
+    """Yield connected regions of a mask, small gaps closed: the box of each, and the region inside it."""
+    closed = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
+    for label in range(1, count):
+        box = Box(*(int(value) for value in stats[label, :4]))
+        yield box, labels[box.rows, box.columns] == label
+
+
+def _fresh(around: Surroundings) -> Mask:
+    """Mark where there are edges now and were none, one cell wide of it."""
+    new = (around.now & ~around.before).astype(np.uint8)
+    return np.asarray(cv2.dilate(new, np.ones((3, 3), np.uint8)) > 0, np.bool_)
+
+
+def _at_border(box: Box, unknown: Mask) -> bool:
+    height, width = unknown.shape
+    ends = box.left + box.width >= width - EDGE or box.top + box.height >= height - EDGE
+    around = box.grown(EDGE, unknown.shape)
+    return box.left <= EDGE or box.top <= EDGE or ends or bool(unknown[around.rows, around.columns].any())
+
+
+def _sides(box: Box, fresh: Mask) -> list[float]:
+    """Return for each side of a box inside the view which share of it is a new edge."""
+    height, width = fresh.shape
+    right, bottom = box.left + box.width - 1, box.top + box.height - 1
+    sides = []
+    if box.left > 0:
+        sides.append(fresh[box.top : bottom + 1, max(0, box.left - 1) : box.left + 2].any(axis=1))
+    if right < width - 1:
+        sides.append(fresh[box.top : bottom + 1, right - 1 : right + 2].any(axis=1))
+    if box.top > 0:
+        sides.append(fresh[max(0, box.top - 1) : box.top + 2, box.left : right + 1].any(axis=0))
+    if bottom < height - 1:
+        sides.append(fresh[bottom - 1 : bottom + 2, box.left : right + 1].any(axis=0))
+    return [float(side.mean()) for side in sides]

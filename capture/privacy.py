@@ -1,0 +1,223 @@
+"""The privacy gate: a frame is kept only when everything that could be in it is known and allowed.
+
+It asks before the grab and again after it. Whatever is not plainly allowed blocks: another program in front, a title
+that cannot be read, a locked screen, a window of another program that shows in the rectangle, a window system that
+does not answer. Titles decide and are forgotten; nothing of them is stored, logged or handed on.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from capture.frame import Region
+from capture.windows.model import Desktop, Kin, Watcher, Window, overlap, own_processes
+from capture.windows.settling import SETTLING, Settling
+from sakigake.clock import Clock
+from sakigake.errors import ConfigError, SakigakeError
+
+# Under a compositor that fades windows out, or a program that is slow to paint, what is gone may still show.
+SETTLE_S = 1.0
+MAX_SETTLE_S = 60.0
+
+LOCKED = "privacy-locked"
+UNREADABLE = "privacy-unreadable"
+NO_FRONT = "privacy-no-front"
+OTHER_IN_FRONT = "privacy-other-in-front"
+NO_TITLE = "privacy-no-title"
+OTHER_TITLE = "privacy-other-title"
+COVERED = "privacy-covered"
+ABSENT = "privacy-absent"
+CHANGED = "privacy-changed"
+# Over at the next look or the one after it: no pause needs to be written for these alone.
+BRIEF = frozenset({SETTLING, CHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be recorded. `programs` are names and `titles` are titles, each with `*` and `?`, in any case.
+
+    Without `programs` it is the program that stands in the middle of the rectangle at the start. Where there are
+    `titles`, every window of the allowed programs that shows must bear one of them too.
+    """
+
+    programs: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    settle_s: float = SETTLE_S
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "Rules":
+        """Read the section [privacy] of the settings; raises ConfigError."""
+        lists = {name: table.get(name, []) for name in ("programs", "titles")}
+        for name, value in lists.items():
+            if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+                raise ConfigError("privacy-list", name=name)
+        settle_s = table.get("settle_s", SETTLE_S)
+        if isinstance(settle_s, bool) or not isinstance(settle_s, int | float) or not 0 <= settle_s <= MAX_SETTLE_S:
+            raise ConfigError("privacy-settle", value=settle_s)
+        folded = {name: tuple(item.strip().casefold() for item in value) for name, value in lists.items()}
+        return cls(folded["programs"], folded["titles"], float(settle_s))
+
+    def titled(self, title: str) -> bool:
+        """Say whether a title may show."""
+        return not self.titles or any(fnmatchcase(title.casefold(), pattern) for pattern in self.titles)
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """All is well. Two of them, before and after a grab, must be equal; otherwise something happened in between.
+
+    `pointer` is where the pointer is on the screen and `own_window` whether the recorded program is in front.
+    """
+
+    mark: tuple[object, ...]
+    own_window: bool = field(default=True, compare=False)
+    pointer: tuple[int, int] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Nothing may be grabbed; `reason` is a slug with a sentence in the word tables (`privacy.<reason>`)."""
+
+    reason: str
+
+
+class Gate:
+    """Decides for one recording. Owned by the capture thread.
+
+    `target` makes it the gate of one window's own pixels: other windows may cover it and be in front of it. It
+    returns the window's id, None while there is no such window.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        watcher: Watcher,
+        clock: Clock | None = None,
+        target: Callable[[], int | None] | None = None,
+    ) -> None:
+        self._rules = rules
+        self._watcher = watcher
+        self._settling = Settling(watcher, clock or Clock(), rules.settle_s)
+        self._target = target
+        self._salt = secrets.token_bytes(16)
+        self._pinned: Kin = frozenset()
+        self.program = ""
+        self.caveats: tuple[str, ...] = ()
+
+    def open(self, region: Region) -> None:
+        """Take the program in the middle of `region` as the allowed one, unless the rules name programs.
+
+        `program` is its name afterwards, for the person at the screen; empty when nothing but the bare screen is
+        there. A window of the program that started this one (a terminal in front of the drawing) is passed over.
+        Raises SakigakeError when the windows cannot be asked.
+        """
+        try:
+            desktop = self._watcher.look(region)
+            self.caveats = self._watcher.caveats()
+        except OSError as error:
+            raise SakigakeError("privacy-no-windows", why=error) from error
+        if self._target is not None:
+            return
+        # Nobody knows what stood there until now.
+        self._settling.unsure(SETTLING, [region])
+        middle = Region(region.left + region.width // 2, region.top + region.height // 2, 1, 1)
+        own = own_processes()
+        for window in desktop.windows:
+            if not self._rules.programs and overlap(window.area, middle) and not window.kin & own:
+                self._pinned, self.program = window.kin, next(iter(window.names), "?")
+                return
+
+    def close(self) -> None:
+        """Let go of the window system; the next check connects again."""
+        self._watcher.close()
+
+    def check(self, region: Region) -> Clear | Blocked:
+        """Say whether `region` may be grabbed now."""
+        try:
+            desktop = self._watcher.look(region)
+            if self._target is not None:
+                return self._of_window(desktop, self._target())
+            return self._of_region(desktop, region)
+        except OSError:
+            return self._blocked(UNREADABLE, [region])
+
+    def _of_region(self, desktop: Desktop, region: Region) -> Clear | Blocked:
+        allowed = self._allowed(desktop)
+        seen = desktop.seen_in(region)
+        if desktop.locked:
+            return self._blocked(LOCKED, [region])
+        foreign = [part for window, parts in seen if not window.kin & allowed for part in parts]
+        foreign += [stir.area for stir in desktop.stirs if not (stir.popup and stir.kin & allowed)]
+        if foreign:
+            # What only passed by is no reason to stop, but what it showed may still be there.
+            self._settling.unsure(COVERED, foreign)
+        if any(not window.kin & allowed for window, _ in seen):
+            return Blocked(COVERED)
+        if not seen and (self._pinned or self._rules.programs):
+            return self._blocked(ABSENT, [region])
+        if reason := self._front(desktop.front, allowed, fronted=desktop.fronted):
+            return self._blocked(reason, [])
+        for window, _ in seen:
+            if not window.popup and (reason := self._title(window, wanted=bool(self._rules.titles))):
+                return self._blocked(reason, [region])
+        if reason := self._settling.wait(desktop, [window for window in desktop.windows if window.kin & allowed]):
+            return Blocked(reason)
+        return Clear(
+            mark=(
+                desktop.changes,
+                self._digest(desktop.front),
+                tuple((self._digest(window), window.area) for window, _ in seen),
+            ),
+            pointer=desktop.pointer,
+        )
+
+    def _of_window(self, desktop: Desktop, target: int | None) -> Clear | Blocked:
+        if desktop.locked:
+            return self._blocked(LOCKED, [])
+        window = desktop.find(target) if target is not None else None
+        if window is None:
+            return Clear(mark=(target,), own_window=False)  # the source knows why it is not on the screen
+        if reason := self._title(window, wanted=True):
+            return self._blocked(reason, [])
+        if reason := self._settling.wait(desktop, ()):
+            return Blocked(reason)
+        in_front = desktop.front is not None and desktop.front.outer == window.outer
+        return Clear(
+            mark=(self._digest(window),), own_window=in_front or not desktop.fronted, pointer=desktop.pointer
+        )
+
+    def _allowed(self, desktop: Desktop) -> Kin:
+        """Return the kin of every allowed program; a menu without a name is its program's."""
+        if not self._rules.programs:
+            return self._pinned
+        return frozenset(
+            kin
+            for window in desktop.windows
+            if any(fnmatchcase(name, wish) for name in window.names or ("",) for wish in self._rules.programs)
+            for kin in window.kin
+        )
+
+    def _front(self, front: Window | None, allowed: Kin, *, fronted: bool) -> str:
+        if front is None:
+            # Where nothing can be in front, or nothing but the bare screen is wanted, nothing in front is no harm.
+            return NO_FRONT if fronted and (self._pinned or self._rules.programs) else ""
+        return self._title(front, wanted=True) if front.kin & allowed else OTHER_IN_FRONT
+
+    def _title(self, window: Window, *, wanted: bool) -> str:
+        if window.title is None:
+            return NO_TITLE if wanted else ""
+        return "" if self._rules.titled(window.title) else OTHER_TITLE
+
+    def _digest(self, window: Window | None) -> tuple[int, bytes] | None:
+        """Return what tells a window with its title from others, and nobody anything about the title."""
+        if window is None:
+            return None
+        title = (window.title or "").encode("utf-8", "surrogatepass")
+        return window.outer, hashlib.blake2b(title, key=self._salt, digest_size=16).digest()
+
+    def _blocked(self, reason: str, veiled: Sequence[Region]) -> Blocked:
+        self._settling.unsure(reason, veiled)
+        return Blocked(reason)

@@ -1,0 +1,65 @@
+"""The recorder's pulse: what `status` and `stop` in other processes know of it. They meet only in the store."""
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from sakigake.store.protocol import Store
+
+PULSE = "record.pulse"
+STOP = "record.stop"
+SOURCE = "record.source"
+EVERY_S = 5.0
+FRESH_INTERVALS = 3
+
+
+class State(StrEnum):
+    """What a recorder is doing, by what can be known from outside."""
+
+    RECORDING = "recording"
+    STALE = "stale"
+    NOT_RECORDING = "not_recording"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How a recorder is. Times in ms since 1970 by the PC's clock; `trouble` is a slug or empty."""
+
+    session: str
+    origin: str
+    started_ms: int
+    beat_ms: int
+    good_ms: int
+    interval_s: float
+    stages: int = 0
+    entries: int = 0
+    gaps: int = 0
+    drops: int = 0
+    errors: int = 0
+    passed_over: int = 0
+    waiting: int = 0
+    trouble: str = ""
+    unstamped: int = 0
+    free_mb: int = -1
+
+    def put(self, store: Store) -> None:
+        """Leave the pulse in the store; raises SakigakeError."""
+        store.put_state(PULSE, json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, store: Store) -> "Pulse | None":
+        """Return the pulse last left; None when there is none that this version can read."""
+        raw = store.state(PULSE)
+        try:
+            return cls(**json.loads(raw)) if raw else None
+        except (ValueError, TypeError):
+            return None
+
+    def judge(self, now_ms: int, *, running: bool) -> State:
+        """Say what the recorder is doing; `running` is whether a process holds the recorder's lock."""
+        if not running:
+            return State.NOT_RECORDING
+        limit_ms = (max(self.interval_s * FRESH_INTERVALS, 0) + EVERY_S * 2) * 1000
+        # A clock set back since makes the pulse look as if it came from the future: that is no sign of health.
+        fresh = all(-limit_ms <= now_ms - moment <= limit_ms for moment in (self.beat_ms, self.good_ms))
+        return State.RECORDING if fresh and not self.trouble else State.STALE

@@ -1,0 +1,343 @@
+"""Follows one canvas through a stream of views: has it been drawn on, or has only the view of it changed?
+
+A view is first compared with the last one under the same pose. Only when the lines of the drawing are not where they
+were is a new pose looked for. Frame-pair scores (differences, hashes, SSIM, phase correlation) cannot do this: they
+score zooming and drawing alike.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from capture.composite import Composite, Match
+from capture.frame import Pixels
+from capture.overlays import Doubt, OverlaySorter, Surroundings
+from capture.poses import PoseFinder
+from capture.registration import CELL, Edges, Mask, Matrix, Seen, edges_kept, far_apart, residue, zoom_of
+from capture.rules import Rules
+
+BLACK = 8  # a picture no brighter than this anywhere is a screen that is off, not a canvas
+MOVING, MOVING_LOSSY = 10, 24  # of 255 levels, between one frame and the next
+STILL = 0.01  # share of cells by which an unexplained view may differ from the last and stand still
+ALMOST_ALL = 0.5  # changed share above which a view without lines shows something else
+LEFT_BEHIND = 0.8  # share of the lines left that lie where they lay: then something was taken away
+ROOTED = 0.2  # share of the old lines that must be among them
+HEALED = 0.3  # share of a doubt's cells that may still differ when it has gone
+STRAIGHT = 0.3  # share of a row or column of cells that makes it a border of the page
+FEW = 40  # cells: fewer are no drawing
+SEARCHES = 4  # after this many samples without a pose, only every so many more look for one
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one view showed. `area` is the share of it that was drawn on, `held` the share under an overlay."""
+
+    label: str
+    area: float = 0.0
+    held: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known around a view: pointer in view pixels, whose window is in front, the time, the codec."""
+
+    pointer: tuple[float, float] | None
+    own: bool | None
+    now_ns: int
+    lossy: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What differs from the last view, and the lines there were and still are. `steady`: the pose is the old one."""
+
+    changed: Mask
+    before: Mask
+    kept: Mask
+    steady: bool
+
+
+@dataclass(slots=True)
+class Lost:
+    """Since when no pose explains the view, over how many samples, and for how many it has stood still."""
+
+    since_ns: int
+    cells: Pixels
+    samples: int = 0
+    still: int = 0
+
+
+class CanvasTracker:
+    """Tells drawing from everything else, one view at a time.
+
+    `_local` is the canvas as last believed under the present pose, pixel for pixel; `composite` is the canvas under
+    all poses, less sharp. `_doubts` and `_unseen` are where `_local` is not to be trusted after a move.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.composite: Composite | None = None
+        self.pose: Matrix | None = None
+        self._finder = PoseFinder(rules)
+        self._sorter = OverlaySorter(rules.confirm_samples)
+        self._local: Seen | None = None
+        self._doubts: list[Doubt] = []
+        self._unseen: Mask | None = None
+        self._previous: Pixels | None = None
+        self._lost: Lost | None = None
+        self._counted_elsewhere = False
+
+    def look_away(self) -> None:
+        """Another window was in front: the next view is compared with the canvas, not with that window."""
+        self._previous = None
+
+    def see(self, view: Pixels, around: Circumstances) -> Sight:
+        """Take in one view and say what it shows."""
+        metrics: dict[str, float] = {}
+        if int(view.max()) < BLACK:
+            self._previous = None
+            return Sight("blank")
+        local, composite = self._local, self.composite
+        if local is None or composite is None:
+            self._anchor(Seen.of(view))
+            return Sight("first")
+        previous, self._previous = self._previous, view
+        unmoved = False
+        if previous is not None and previous.shape == view.shape:
+            metrics["idle"] = moving_share(view, previous, MOVING_LOSSY if around.lossy else MOVING)
+            unmoved = metrics["idle"] < self.rules.idle
+            unsettled = self._lost is not None or self._sorter.waiting or self._doubts
+            if unmoved and not unsettled and self._unseen is None:
+                return Sight("idle", metrics=metrics)
+        seen = Seen.of(view)
+        change = self._compare(local, seen, around, metrics)
+        if change is not None and change.steady and self.pose is not None:
+            self._lost = None
+            return self._same_pose(seen, change, composite, around, metrics)
+        found = None
+        if not (unmoved and self._lost is not None):
+            last = (local, self.pose) if self.pose is not None else None
+            thorough = (
+                self._lost is None or self._lost.samples % SEARCHES == 0 or self._lost.samples < SEARCHES
+            )
+            contrast = self._contrast(around)
+            found = self._finder.find(seen, composite, last, contrast, metrics, thorough=thorough)
+        if found is None:
+            return self._wander(seen, local, change, composite, around, metrics)
+        self._lost = None
+        height, width = seen.view.shape[:2]
+        metrics |= {
+            "zoom": zoom_of(found.pose),
+            "known": float(found.known.mean()),
+            "pose_lines": found.edges,
+        }
+        near = self.pose is not None and far_apart(found.pose, self.pose, width, height) < 1.5 * CELL
+        if near and change is not None:
+            return self._same_pose(seen, change, composite, around, metrics)
+        return self._new_pose(seen, found, around, metrics)
+
+    def _compare(
+        self, local: Seen, seen: Seen, around: Circumstances, metrics: dict[str, float]
+    ) -> Change | None:
+        """Compare with the last view under the same pose; None when the views are not of one size."""
+        if local.view.shape != seen.view.shape:
+            return None
+        rules = self.rules
+        changed = residue(seen.cells, local.cells, 1, self._contrast(around))
+        if self._unseen is not None:
+            changed &= ~self._unseen
+        before, kept = local.edges.strong, edges_kept(local.edges, seen.edges)
+        count = int(np.count_nonzero(before))
+        share = float(np.count_nonzero(kept)) / max(1, count)
+        area = float(changed.mean())
+        metrics |= {"residue": area, "lines": float(count), "lines_kept": share}
+        if count < rules.few_lines:
+            return Change(changed, before, kept, area < ALMOST_ALL)
+        steady = share >= rules.same_lines or area < rules.draw
+        left = int(np.count_nonzero(seen.edges.strong))
+        if not steady and left >= rules.few_lines and share >= ROOTED:
+            back = float(np.count_nonzero(edges_kept(seen.edges, local.edges))) / left
+            metrics["lines_left"] = back
+            steady = back >= LEFT_BEHIND and share < back and not self._mirrored(seen, local, share)
+        return Change(changed, before, kept, steady)
+
+    @staticmethod
+    def _mirrored(seen: Seen, local: Seen, share: float) -> bool:
+        """Say whether the mirror image of a view has more of the lines in place."""
+        flipped = Seen.of(np.asarray(cv2.flip(seen.view, 1), np.uint8))
+        kept = np.count_nonzero(edges_kept(local.edges, flipped.edges))
+        return float(kept) / max(1, int(np.count_nonzero(local.edges.strong))) > share
+
+    def _same_pose(
+        self,
+        seen: Seen,
+        change: Change,
+        composite: Composite,
+        around: Circumstances,
+        metrics: dict[str, float],
+    ) -> Sight:
+        """Sort what changed under the old pose into drawing and overlays, and take the drawing over."""
+        changed = change.changed
+        for doubt in self._doubts:
+            changed = changed & ~doubt.mask
+        surroundings = self._surroundings(change.before, seen, change.kept, around)
+        result = self._sorter.sort(changed, surroundings, self._patience(around), self.rules.draw)
+        drawn = result.drawn | self._settle_doubts(seen, composite, around)
+        if self._unseen is not None:
+            # The first look after the one that moved: a pop-up that named the new zoom has gone by now.
+            self._overwrite(seen, self._unseen)
+            self._unseen = None
+            self._widen(seen, composite)
+        area = float(drawn.mean())
+        held = float(result.held.mean()) + sum(float(doubt.mask.mean()) for doubt in self._doubts)
+        metrics |= {"area": area, "held": held}
+        if area >= self.rules.draw:
+            if self.pose is not None:
+                composite.paste(seen.view, drawn, self.pose)
+            self._overwrite(seen, drawn)
+            self._counted_elsewhere = self._counted_elsewhere or self.pose is None
+            return Sight("draw", area, held, metrics)
+        return Sight("overlay" if result.overlays or self._doubts else "cursor", 0.0, held, metrics)
+
+    def _settle_doubts(self, seen: Seen, composite: Composite, around: Circumstances) -> Mask:
+        """Look again at what differed when the view moved; returns what of it is drawing after all."""
+        drawn = np.zeros(seen.edges.strong.shape, np.bool_)
+        if not self._doubts or self.pose is None:
+            return drawn
+        match = composite.match(seen, self.pose, self._contrast(around))
+        if match is None:
+            return drawn
+        open_doubts = []
+        for doubt in self._doubts:
+            differs = match.changed & doubt.mask
+            if np.count_nonzero(differs) <= HEALED * doubt.cells or (
+                doubt.absorbed and doubt.samples >= doubt.needed
+            ):
+                self._overwrite(seen, doubt.mask)
+            elif doubt.samples >= doubt.needed:
+                # A stroke drawn in the same moment, counted once: what was drawn without a pose has been already.
+                if not self._counted_elsewhere:
+                    drawn |= differs
+                else:
+                    composite.paste(seen.view, differs, self.pose)
+                self._overwrite(seen, doubt.mask)
+            else:
+                doubt.samples += 1
+                open_doubts.append(doubt)
+        self._doubts = open_doubts
+        if not open_doubts:
+            self._counted_elsewhere = False
+        return drawn
+
+    def _new_pose(self, seen: Seen, found: Match, around: Circumstances, metrics: dict[str, float]) -> Sight:
+        """Take a view that shows the canvas from elsewhere; what differs there has to prove itself."""
+        self._sorter.reset()
+        self.pose, self._local = found.pose, seen
+        self._finder.remember(found.pose, seen.view)
+        unknown = ~found.known
+        surroundings = self._surroundings(found.lines, seen, found.kept, around)
+        patience = self._patience(around)
+        self._doubts = self._sorter.doubt(found.changed, surroundings, unknown, patience, found.coarser)
+        self._unseen = unknown
+        held = sum(float(doubt.mask.mean()) for doubt in self._doubts)
+        metrics |= {"held": held, "moved": 1.0, "doubts": float(len(self._doubts))}
+        if not self._doubts:
+            self._counted_elsewhere = False
+        return Sight("view", 0.0, held, metrics)
+
+    def _wander(
+        self,
+        seen: Seen,
+        local: Seen,
+        change: Change | None,
+        composite: Composite,
+        around: Circumstances,
+        metrics: dict[str, float],
+    ) -> Sight:
+        """Take a view that lies nowhere on the canvas: another window, a hidden layer, a clearing, a new canvas."""
+        lost = self._lost
+        if lost is None or lost.cells.shape != seen.cells.shape:
+            lost = self._lost = Lost(around.now_ns, seen.cells)
+        else:
+            differs = float(residue(seen.cells, lost.cells, 1, self._contrast(around)).mean())
+            lost.still = lost.still + 1 if differs < STILL else 0
+            lost.cells = seen.cells
+        lost.samples += 1
+        metrics["lost"] = float(lost.samples)
+        empty = is_empty(seen.edges)
+        if empty and is_empty(local.edges) and is_empty(Seen.of(composite.picture).edges):
+            # Zooming a blank page: there is nothing to register, and nothing to lose.
+            self._anchor(seen)
+            return Sight("view", metrics=metrics)
+        waited = (around.now_ns - lost.since_ns) / 1e9
+        long = waited >= self.rules.new_canvas_s and lost.samples >= self.rules.new_canvas_samples
+        if change is None or long:
+            self._anchor(seen)
+            return Sight("new_canvas", metrics=metrics)
+        if self.pose is None and change.steady:
+            return self._same_pose(seen, change, composite, around, metrics)
+        if lost.still >= self.rules.settle_samples:
+            if empty:
+                self._lost = None
+                return self._same_pose(seen, change, composite, around, metrics)
+            if around.own:
+                # Surely the canvas, though it cannot be said which part: drawing on it still counts.
+                self.pose, self._local, self._doubts, self._unseen = None, seen, [], None
+                self._sorter.reset()
+        return Sight("unknown", metrics=metrics)
+
+    def _overwrite(self, seen: Seen, cells: Mask) -> None:
+        """Bring the marked cells of the last view up to date; elsewhere slow changes go on adding up."""
+        if self._local is None or self._local is seen or not cells.any():
+            return
+        height, width = seen.view.shape[:2]
+        marks = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8))
+        where = cv2.resize(marks, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        view = self._local.view.copy()
+        view[where] = seen.view[where]
+        self._local = Seen.of(view)
+
+    def _widen(self, seen: Seen, composite: Composite) -> None:
+        """Let the canvas picture grow by what a moved view shows beyond it."""
+        if self.pose is not None and (move := composite.grow(seen.view, self.pose)) is not None:
+            self.pose = move @ self.pose
+            self._finder.shift(move)
+
+    def _anchor(self, seen: Seen) -> None:
+        self.composite = Composite(seen.view)
+        self.pose = np.eye(3)
+        self._local, self._lost, self._doubts, self._unseen = seen, None, [], None
+        self._previous, self._counted_elsewhere = seen.view, False
+        self._sorter.reset()
+        self._finder.restart()
+        self._finder.remember(self.pose, seen.view)
+
+    def _surroundings(self, before: Mask, seen: Seen, kept: Mask, around: Circumstances) -> Surroundings:
+        pointer = around.pointer
+        cells = None if pointer is None else (pointer[0] / CELL, pointer[1] / CELL)
+        return Surroundings(before, seen.edges.strong, kept, cells)
+
+    def _patience(self, around: Circumstances) -> int:
+        return self.rules.hold_samples_untitled if around.own is None else self.rules.hold_samples
+
+    def _contrast(self, around: Circumstances) -> int:
+        return self.rules.contrast_lossy if around.lossy else self.rules.contrast
+
+
+def moving_share(one: Pixels, other: Pixels, step: int) -> float:
+    """Return the share of channel values that differ by more than `step`."""
+    if np.array_equal(one, other):
+        return 0.0
+    far = cv2.threshold(cv2.absdiff(one, other).reshape(one.shape[0], -1), step, 255, cv2.THRESH_BINARY)[1]
+    return cv2.countNonZero(far) / one.size
+
+
+def is_empty(edges: Edges) -> bool:
+    """Say whether a view has no drawing in it: no edges but straight ones across, which are borders of the page."""
+    strong = edges.strong
+    height, width = strong.shape
+    columns, rows = strong.sum(axis=0) > STRAIGHT * height, strong.sum(axis=1) > STRAIGHT * width
+    left = strong & ~columns[np.newaxis, :] & ~rows[:, np.newaxis]
+    return int(np.count_nonzero(left)) < FEW

@@ -1,0 +1,124 @@
+"""Watches over a recording from outside the threads that do it: clocks, missing looks, orders, and the pulse."""
+
+from capture import disk
+from capture.anchoring import Anchoring
+from capture.backlog import Backlog
+from capture.coverage import Coverage
+from capture.elapsed import Elapsed
+from capture.look import Looker
+from capture.pacer import SECOND
+from capture.pulse import EVERY_S, STOP, Pulse
+from capture.ticker import Ticker
+from capture.writer import Writer
+from sakigake.clock import to_ms
+from sakigake.errors import SakigakeError
+from sakigake.model import EntryType, Session
+from sakigake.settings import Settings
+from sakigake.store.protocol import Store
+
+STEP_S = 0.5
+JUMP_NS = 2 * SECOND
+QUIET_NS = 5 * SECOND
+
+
+class Watchdog:
+    """Called every `STEP_S` by the recorder's own thread.
+
+    `store` is a connection of its own, so that a writer that waits for a slow disk does not stop the pulse.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        session: Session,
+        store: Store,
+        looker: Looker,
+        writer: Writer,
+        backlog: Backlog,
+        coverage: Coverage,
+        ticker: Ticker,
+        elapsed: Elapsed,
+        anchoring: Anchoring,
+    ) -> None:
+        self.ordered_to_stop = False
+        self._settings = settings
+        self._session = session
+        self._store = store
+        self._looker = looker
+        self._writer = writer
+        self._backlog = backlog
+        self._coverage = coverage
+        self._ticker = ticker
+        self._elapsed = elapsed
+        self._anchoring = anchoring
+        self._offset = elapsed.offset()
+        self._renewed = elapsed.now()
+        self._beaten: int | None = None
+        self._told: tuple[object, ...] = ()
+
+    def step(self) -> None:
+        """Look at everything once; never raises for a store that cannot be reached."""
+        self._clocks()
+        interval_s = self._looker.pacer.interval_s
+        self._looker.gap(self._coverage.missing(interval_s))
+        self._ticks()
+        for event in self._anchoring.events():
+            self._looker.note(event.kind, event.info())
+        try:
+            if self._store.take_state(STOP) is not None:
+                self.ordered_to_stop = True
+            self._beat()
+        except SakigakeError:
+            # The pulse grows old, which is what `status` goes by; the writer says what is wrong with the store.
+            self._beaten = None
+
+    def _clocks(self) -> None:
+        offset = self._elapsed.offset()
+        by = offset - self._offset
+        if abs(by) > JUMP_NS:
+            self._offset = offset
+            self._looker.note(EntryType.CLOCK_JUMP, {"by_ms": by // 1_000_000})
+            self._ticker.renew()
+
+    def _ticks(self) -> None:
+        """Revive a ticker that went quiet: no thread of ours is at work, yet no tick came."""
+        now = self._elapsed.now()
+        quiet_since = max(self._looker.ticked, self._renewed)
+        if self._looker.busy_since is None and now - quiet_since > QUIET_NS:
+            self._renewed = now
+            self._ticker.renew()
+
+    def _beat(self) -> None:
+        now = self._elapsed.now()
+        state = (self._writer.trouble or self._coverage.reason, self._writer.stages)
+        if self._beaten is not None and now - self._beaten < EVERY_S * SECOND and state == self._told:
+            return
+        self.pulse().put(self._store)
+        self._beaten, self._told = now, state
+
+    def pulse(self) -> Pulse:
+        """Return how the recording is right now."""
+        wall_ms = self._elapsed.clock.wall_ns() // 1_000_000
+        try:
+            free = int(disk.free_mb(self._settings.home))
+        except OSError:
+            free = -1
+        return Pulse(
+            session=self._session.id,
+            origin=self._session.source,
+            started_ms=to_ms(self._session.started),
+            beat_ms=wall_ms,
+            good_ms=wall_ms - int(self._coverage.good_age_s() * 1000),
+            interval_s=self._looker.pacer.interval_s,
+            stages=self._writer.stages,
+            entries=self._writer.entries,
+            gaps=self._writer.gaps,
+            drops=self._writer.drops,
+            errors=self._looker.errors,
+            passed_over=self._looker.passed_over,
+            waiting=self._backlog.waiting(),
+            trouble=self._writer.trouble or self._coverage.reason,
+            unstamped=len(self._store.pending_jobs(self._session.id)),
+            free_mb=free,
+        )

@@ -1,0 +1,1 @@
+"""What is on the screen: top-level windows, the foreground, the lock. One watcher per window system."""

@@ -1,0 +1,271 @@
+"""`sakigake record`: start, stop and status of a recording."""
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sakigake import errors, words
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from capture.frame import FrameSource, Region
+    from capture.loop import Ending
+    from sakigake.model import Session, StoredEntry
+    from sakigake.settings import Settings
+
+STOP_TIMEOUT_S = 40.0
+NICE = 10
+# What is worth a line on the screen only as an error: the rest goes to stdout for people, to stderr beside --json.
+ENDINGS = frozenset({"interrupt", "terminate", "stop", "exhausted", "time"})
+
+
+@click.group(help=words.text("cli.record"))
+def record() -> None:
+    """Start, stop, status."""
+
+
+class _Console:
+    """Prints from several threads. A reader that went away must never end a recording."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._lock = threading.Lock()
+        self._as_json = as_json
+
+    def say(self, key: str, **values: Any) -> None:
+        """Print one sentence with the time of day."""
+        self._print(f"{time.strftime('%H:%M:%S')}  {words.text(key, **values)}", err=self._as_json)
+
+    def plain(self, key: str, **values: Any) -> None:
+        """Print one sentence."""
+        self._print(words.text(key, **values), err=self._as_json)
+
+    def tell(self, entry: "StoredEntry", session: "Session") -> None:
+        """Print one acknowledged entry as a JSON line."""
+        if self._as_json:
+            line = {
+                "schema_version": 1,
+                "event": "entry",
+                "session": session.id,
+                "seq": entry.seq,
+                "type": entry.type.value,
+                "leaf": entry.leaf.hex(),
+            }
+            self._print(json.dumps(line), err=False)
+
+    def _print(self, line: str, *, err: bool) -> None:
+        with self._lock:
+            try:
+                click.echo(line, err=err)
+            except (OSError, ValueError):  # a closed pipe, a closed stream
+                return
+
+
+@record.command("start", help=words.text("record.start-help"))
+@click.option("--region", metavar="X,Y,W,H", help=words.text("record.region-help"))
+@click.option("--source", metavar="SOURCE", help=words.text("record.source-help"))
+@click.option("--canvas", metavar="X,Y,W,H", help=words.text("record.canvas-help"))
+@click.option("--interval", metavar="TIME", help=words.text("record.interval-help"))
+@click.option("--for", "for_", metavar="TIME", help=words.text("record.for-help"))
+@click.option("--once", is_flag=True, help=words.text("record.once-help"))
+@click.option("--new", "anew", is_flag=True, help=words.text("record.new-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("record.json-help"))
+def start(
+    *,
+    region: str | None,
+    source: str | None,
+    canvas: str | None,
+    interval: str | None,
+    for_: str | None,
+    once: bool,
+    anew: bool,
+    as_json: bool,
+) -> int:
+    """Record in the foreground until stopped."""
+    from capture.loop import Plan, Recorder
+    from capture.sources.folder import POLL_S
+    from capture.sources.screen import on_wayland
+    from sakigake import settings
+    from sakigake.clock import parse_duration
+
+    configuration = settings.load()
+    frames, name = _source(configuration, region, source, canvas, once=once)
+    usual_s = POLL_S if once else float(configuration.section("record")["interval_s"])
+    console = _Console(as_json=as_json)
+    plan = Plan(
+        source=frames,
+        name=name,
+        interval_s=parse_duration(interval) if interval else usual_s,
+        for_s=parse_duration(for_) if for_ else None,
+        anew=anew,
+    )
+    recorder = Recorder(configuration, plan, _speaker(console, configuration), console.tell)
+    if frames.live and on_wayland():
+        console.plain("record.wayland")
+    _stop_on_signals(recorder)
+    _be_modest()
+    ending = recorder.run()
+    return _farewell(console, ending)
+
+
+def _source(
+    configuration: "Settings", region: str | None, source: str | None, canvas: str | None, *, once: bool
+) -> "tuple[FrameSource, str]":
+    """Return the source that was asked for and a name that tells it from others; raises UsageError."""
+    from capture.frame import Region
+    from capture.sources.folder import FolderSource
+    from capture.sources.screen import ScreenSource
+
+    cut = Region.parse(canvas) if canvas else None
+    kind, _, value = (source or "").partition(":")
+    if (region is None) == (source is None):
+        raise errors.UsageError("record-source-missing" if region is None else "record-two-sources")
+    if kind == "folder" and value:
+        folder = Path(value).expanduser().absolute()
+        if folder.resolve().is_relative_to(configuration.home.resolve()):
+            raise errors.UsageError("folder-is-ours", path=folder)
+        return FolderSource(folder, cut, once=once), _name("folder", str(folder), cut)
+    if once:
+        raise errors.UsageError("record-once-needs-folder")
+    if region is not None:
+        area = Region.parse(region)
+        return ScreenSource(area=area, canvas=cut), _name("screen", str(area), cut)
+    if kind == "screen" and (not value or value.isdecimal()):
+        return ScreenSource(monitor=int(value or 1), canvas=cut), _name("screen", value or "1", cut)
+    raise errors.UsageError("record-source-unknown", source=source)
+
+
+def _name(kind: str, where: str, canvas: "Region | None") -> str:
+    return hashlib.sha256(f"{kind}\0{where}\0{canvas}".encode()).hexdigest()
+
+
+def _speaker(console: _Console, configuration: "Settings") -> Any:
+    """Return what the recorder says its sentences to; the first one brings the lines a newcomer needs."""
+
+    def say(key: str, **values: Any) -> None:
+        console.say(key, **values)
+        if key == "record.started":
+            console.plain("record.where", path=configuration.pictures)
+            console.plain("record.how-to-stop")
+
+    return say
+
+
+def _stop_on_signals(recorder: Any) -> None:
+    names = {"SIGINT": "interrupt", "SIGTERM": "terminate", "SIGHUP": "terminate", "SIGBREAK": "interrupt"}
+
+    def handler(number: int, _frame: "FrameType | None") -> None:
+        recorder.stop(names[signal.Signals(number).name])
+
+    for name in names:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
+
+
+def _be_modest() -> None:
+    """Step back behind the drawing program and the stream."""
+    if sys.platform == "win32":
+        import ctypes
+
+        below_normal = 0x4000
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+    else:
+        os.nice(max(0, NICE - os.nice(0)))
+
+
+def _farewell(console: _Console, ending: "Ending") -> int:
+    console.say(f"record.ended-{ending.reason}" if ending.reason in ENDINGS else "record.ended-error")
+    console.plain(
+        "record.summary", session=ending.session, stages=ending.stages, gaps=ending.gaps, drops=ending.drops
+    )
+    if ending.unstamped:
+        console.plain("record.unstamped", count=ending.unstamped)
+    if ending.unwritten:
+        console.plain("record.unwritten", count=ending.unwritten)
+    code = errors.SakigakeError.exit_code if ending.failed or ending.reason not in ENDINGS else errors.EXIT_OK
+    if ending.stuck:
+        # A look at the screen never came back. Python would wait for its thread for ever; everything is written.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+@record.command("stop", help=words.text("record.stop-help"))
+def stop() -> int:
+    """End the recording that runs."""
+    from capture.lock import is_held
+    from capture.pulse import STOP
+    from sakigake import settings
+    from sakigake.store.sqlite import SqliteStore
+
+    home = (configuration := settings.load()).home
+    if not is_held(home):
+        raise errors.NotFoundError("record-not-running")
+    store = SqliteStore(configuration.database)
+    store.put_state(STOP, "stop")
+    until = time.monotonic() + STOP_TIMEOUT_S
+    while is_held(home):
+        if time.monotonic() > until:
+            raise errors.SakigakeError("record-stop-slow")
+        time.sleep(0.2)
+    store.take_state(
+        STOP
+    )  # when the recorder ended by itself just then, the order must not wait for the next
+    click.echo(words.text("record.stopped"))
+    return errors.EXIT_OK
+
+
+@record.command("status", help=words.text("record.status-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("status.json-help"))
+def status(as_json: bool) -> int:
+    """Say whether a recording runs and whether it is well."""
+    from capture.lock import is_held
+    from capture.pulse import Pulse, State
+    from sakigake import settings
+    from sakigake.store.sqlite import SqliteStore
+
+    configuration = settings.load()
+    running = is_held(configuration.home)
+    pulse = Pulse.read(SqliteStore(configuration.database)) if configuration.database.exists() else None
+    now_ms = time.time_ns() // 1_000_000
+    state = (
+        pulse.judge(now_ms, running=running) if pulse else (State.STALE if running else State.NOT_RECORDING)
+    )
+    if as_json:
+        click.echo(
+            json.dumps({"schema_version": 1, "state": state.value, **(asdict(pulse) if pulse else {})})
+        )
+    else:
+        _print_status(state, pulse, now_ms, running=running)
+    return {State.RECORDING: errors.EXIT_OK, State.STALE: 1, State.NOT_RECORDING: 4}[state]
+
+
+def _print_status(state: Any, pulse: Any, now_ms: int, *, running: bool) -> None:
+    click.echo(words.text(f"status.{state.value}"))
+    if pulse is None:
+        return
+    if not running:
+        click.echo(words.text("status.cut-off", session=pulse.session))
+        return
+    age_s = max(0, now_ms - pulse.good_ms) // 1000
+    click.echo(words.text("status.session", session=pulse.session, age=age_s))
+    click.echo(words.text("status.counts", **asdict(pulse)))
+    if pulse.errors or pulse.passed_over or pulse.waiting:
+        click.echo(words.text("status.more", **asdict(pulse)))
+    if pulse.unstamped:
+        click.echo(words.text("status.unstamped", count=pulse.unstamped))
+    if pulse.trouble:
+        click.echo(words.text(f"status.trouble.{pulse.trouble}"))
+    if pulse.free_mb >= 0:
+        click.echo(words.text("status.free", free=f"{pulse.free_mb / 1000:.1f}"))
