@@ -1,0 +1,63 @@
+# Every target sets up what it needs by itself: its own virtual environment in .venv, and for the demonstration
+# the programs named in .ci/system-packages. Windows has no make: the README gives the three lines to type there.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.dev-installed
+PYTEST := $(BIN)/python -m pytest
+
+# `make demo TSA=local` starts a demonstration time authority on this machine.
+TSA ?= none
+DEMO_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint types build system clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+demo: $(STAMP) system  ## record a real paint program, compare, export, verify (TSA=local: with time tokens)
+	$(BIN)/sakigake demo --authority $(TSA) $(DEMO_ARGS)
+
+test: $(STAMP) system  ## the tests that take minutes at most
+	$(PYTEST) -m "not slow and not deep"
+
+test-all: $(STAMP) system  ## every test, the slow ones included
+	$(PYTEST) -m "not deep"
+	@if grep -rqE 'mark\.deep' tests --include='test_*.py'; then \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,deep]' && $(PYTEST) -m deep; fi
+
+lint: $(STAMP)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## mypy --strict for Linux, Windows and macOS
+	@for platform in linux win32 darwin; do \
+	  echo "mypy --platform $$platform"; $(BIN)/mypy --platform $$platform || exit 1; done
+
+build: $(STAMP)  ## wheel and source archive in dist/
+	$(BIN)/python -m hatchling build
+
+system:  ## install the programs that the demonstration and its tests drive, where that is allowed
+	@bash .ci/system-packages
+
+clean:  ## remove the environment and everything that was made
+	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(STAMP): pyproject.toml
+	@set -e; python=; \
+	for name in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python="$$name"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "sakigake needs Python 3.11 or newer: install it, then run make again (make PYTHON=/path/to/python names one)." >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -m venv $(VENV) >/dev/null; then \
+	  echo "This Python cannot make virtual environments: on Debian and Ubuntu run 'apt-get install python3-venv', then make again." >&2; \
+	  exit 1; \
+	fi; \
+	echo "Installing sakigake into $(VENV) ..."; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; \
+	touch $@

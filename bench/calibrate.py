@@ -1,0 +1,253 @@
+"""Fit the calibration that ships: `python -m bench.calibrate --corpus DIR --out config/calibration-v1.json`.
+
+Only unrelated pictures are used: tails of how high they score, and counts. Then the same fit is repeated with each
+source of pictures left out in turn, from posts and from stages, and read on the source that was left out; what that
+gives is printed and is what a figure about new material should be expected to look like.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.protocol import Corpus, Layout, Mask, Views, lay_out, read, views_of
+from bench.scoring import Scores, best_wrong, ready, score
+from sakigake.fingerprint.vector import VERSION
+from watch.compare import cohort as cohorts
+from watch.compare.calibration import Channel, Tail
+from watch.compare.engine import FULL, MIRROR, TRIM, TRIM_MIRROR
+from watch.compare.measures import Matrix
+
+ABOVE = 0.1  # the tail is fitted to the best-scoring tenth of unrelated posts
+SHAPE = {"edge_layout_v1": 1.0, "gradient_v1": 0.3}
+COLOUR = {"oklab_thumb_8_v1": 1.0}
+# How the budget of false alarms is spent; the sum is 1. Most posts are shown as they are.
+SHARES = {
+    FULL: {"shape": 0.50, "colour": 0.15},
+    MIRROR: {"shape": 0.12, "colour": 0.03},
+    TRIM: {"shape": 0.10, "colour": 0.05},
+    TRIM_MIRROR: {"shape": 0.04, "colour": 0.01},
+}
+CHANNELS = {"shape": SHAPE, "colour": COLOUR}
+SOME, STRONG = 0.01, 0.001  # of unrelated posts against a gallery
+GRID = tuple(round(0.1 * step, 1) for step in range(-10, 101))
+LEAST_SOURCE = 20
+
+Part = tuple[Layout, Scores]
+Fitted = dict[str, tuple[Channel, ...]]
+
+
+def tail(best: Matrix) -> Tail:
+    """Fit an exponential tail to the best scores of unrelated posts."""
+    start = float(np.quantile(best, 1 - ABOVE))
+    return Tail(start, float((best[best > start] - start).mean()), ABOVE)
+
+
+def fit(parts: Sequence[Part], posts: Sequence[Mask], stages: Sequence[Mask]) -> Fitted:
+    """Fit every tail on the chosen unrelated posts and stages of each part."""
+
+    def best(part: int, view: str, values: Matrix) -> Matrix:
+        layout, scores = parts[part]
+        against = layout.ignored | ~(stages[part] & scores.stage_usable)
+        chosen = posts[part] & scores.present[view]
+        return best_wrong(values[chosen], against[chosen])
+
+    fitted: Fitted = {}
+    for view, shares in SHARES.items():
+        channels = []
+        for name, share in shares.items():
+            weights = CHANNELS[name]
+            tails = {
+                measure: tail(
+                    np.concatenate(
+                        [
+                            best(n, view, scores.normalised[view][measure])
+                            for n, (_, scores) in enumerate(parts)
+                        ]
+                    )
+                )
+                for measure in weights
+            }
+            voted = [
+                sum(
+                    (
+                        weight * tails[key].surprise(scores.normalised[view][key])
+                        for key, weight in weights.items()
+                    ),
+                    start=np.zeros((), np.float32),
+                )
+                for _, scores in parts
+            ]
+            joint = tail(np.concatenate([best(n, view, values) for n, values in enumerate(voted)]))
+            channels.append(Channel(name, weights, tails, joint, share))
+        fitted[view] = tuple(channels)
+    return fitted
+
+
+def levels(best: Matrix) -> tuple[float, float]:
+    """Return the thresholds `some` and `strong`: what the tails say and what was seen, whichever is stricter."""
+    ranked = np.sort(best)[::-1]
+    found = [max(-math.log10(rate), float(ranked[int(rate * len(ranked))]) + 1e-3) for rate in (SOME, STRONG)]
+    return round(found[0], 3), round(found[1], 3)
+
+
+def unrelated(layout: Layout) -> Mask:
+    """Return which posts are unrelated to every stage."""
+    return np.arange(len(layout.posts)) >= len(layout.pairs)
+
+
+def sources(corpus: Corpus, files: Sequence[str]) -> NDArray[np.str_]:
+    """Return the source of each file, empty for those of pairs and timelines."""
+    known = {negative.file: negative.source for negative in corpus.negatives}
+    return np.array([known.get(file, "") for file in files])
+
+
+def leave_sources_out(corpus: Corpus, parts: Sequence[Part]) -> dict[str, Any]:
+    """Return the false alarms and finds of each source left out, and of all of them together."""
+    post_sources = [sources(corpus, layout.posts) for layout, _ in parts]
+    stage_sources = [sources(corpus, layout.stages) for layout, _ in parts]
+    sizes = Counter(negative.source for negative in corpus.negatives)
+    rows: dict[str, Any] = {}
+    total = np.zeros(3, int)
+    found: list[tuple[float, float]] = []
+    for source in sorted(name for name, size in sizes.items() if size >= LEAST_SOURCE):
+        posts = [
+            unrelated(layout) & (names != source)
+            for (layout, _), names in zip(parts, post_sources, strict=True)
+        ]
+        stages = [names != source for names in stage_sources]
+        fitted = fit(parts, posts, stages)
+        values = [scores.surprise(fitted) for _, scores in parts]
+        seen = [
+            best_wrong(value[chosen], (layout.ignored | ~kept)[chosen])
+            for value, (layout, _), chosen, kept in zip(values, parts, posts, stages, strict=True)
+        ]
+        some, strong = levels(np.concatenate(seen))
+        fewer = float(np.mean([math.log10(len(kept) / kept.sum()) for kept in stages]))
+        alarms = np.concatenate(
+            [
+                best_wrong(value[names == source], layout.ignored[names == source]) - fewer
+                for value, (layout, _), names in zip(values, parts, post_sources, strict=True)
+            ]
+        )
+        true = [values[0][row, stage] - fewer for row, stage in enumerate(parts[0][0].truth)]
+        counts = np.array([len(alarms), (alarms >= some).sum(), (alarms >= strong).sum()])
+        rates = (float(np.mean(true >= np.float64(some))), float(np.mean(true >= np.float64(strong))))
+        total += counts
+        found.append(rates)
+        rows[source] = {
+            "posts": int(counts[0]),
+            "false_some": int(counts[1]),
+            "false_strong": int(counts[2]),
+            "levels": [some, strong],
+            "found": [round(rate, 3) for rate in rates],
+        }
+    spread = np.array(found)
+    return {
+        "sources": rows,
+        "posts": int(total[0]),
+        "false_some": int(total[1]),
+        "false_strong": int(total[2]),
+        "found_some": [round(float(value), 3) for value in (spread[:, 0].min(), spread[:, 0].max())],
+        "found_strong": [round(float(value), 3) for value in (spread[:, 1].min(), spread[:, 1].max())],
+    }
+
+
+def record(corpus: Corpus, parts: Sequence[Part]) -> dict[str, Any]:
+    """Return the calibration record, fitted on everything."""
+    posts = [unrelated(layout) for layout, _ in parts]
+    stages = [np.ones(len(layout.stages), np.bool_) for layout, _ in parts]
+    fitted = fit(parts, posts, stages)
+    pairs: list[Matrix] = []
+    best: list[Matrix] = []
+    for (layout, scores), chosen in zip(parts, posts, strict=True):
+        values = scores.surprise(fitted)[chosen]
+        against = layout.ignored[chosen]
+        best.append(best_wrong(values, against))
+        pairs.append(values[~against])
+    all_pairs, all_posts = np.concatenate(pairs), np.concatenate(best)
+    some, strong = levels(all_posts)
+    kinds = Counter(negative.group.removeprefix("hard-").split("-")[0] for negative in corpus.negatives)
+    cohort = cohorts.load()
+    return {
+        "version": "calibration/1",
+        "fingerprint": VERSION,
+        "cohort": {"version": cohort.version, "sha256": cohort.digest},
+        "stages": len(parts[0][0].stages),
+        "levels": {"some": some, "strong": strong},
+        "views": {view: {channel.name: _channel(channel) for channel in row} for view, row in fitted.items()},
+        "material": dict(sorted(kinds.items())),
+        "counts": {
+            "pairs": int(all_pairs.size),
+            "posts": int(all_posts.size),
+            "grid": list(GRID),
+            "pairs_reaching": _reaching(all_pairs),
+            "posts_reaching": _reaching(all_posts),
+        },
+    }
+
+
+def _reaching(values: Matrix) -> list[int]:
+    ordered = np.sort(values)
+    return [int(values.size - np.searchsorted(ordered, edge, side="left")) for edge in GRID]
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    return {
+        "share": channel.share,
+        "measures": {
+            name: {"weight": weight, "tail": _tail(channel.tails[name])}
+            for name, weight in channel.weights.items()
+        },
+        "joint": _tail(channel.joint),
+    }
+
+
+def _tail(fitted: Tail) -> dict[str, float]:
+    return {"start": round(fitted.start, 4), "scale": round(fitted.scale, 4), "above": fitted.above}
+
+
+def all_views(corpus: Corpus, files: Sequence[str], attack: str = "none") -> list[Views]:
+    """Return the views of many posts, by two processes."""
+    blocks = [files[start : start + 64] for start in range(0, len(files), 64)]
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        done = pool.map(partial(views_of, corpus.folder, attack=attack), blocks)
+        return [views for block in done for views in block]
+
+
+def scored(layout: Layout, views: dict[str, Views]) -> Scores:
+    """Return the scores of a layout whose pictures' views are known."""
+    cohort = cohorts.load()
+    stages, usable = ready([views[file][FULL] for file in layout.stages], cohort)
+    return score([views[file] for file in layout.posts], stages, usable, cohort)
+
+
+def main() -> int:
+    """Fit, cross-check and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    corpus = read(options.corpus)
+    layouts = [lay_out(corpus, half=half) for half in (0, 1)]
+    files = sorted({file for layout in layouts for file in (*layout.posts, *layout.stages)})
+    views = dict(zip(files, all_views(corpus, files), strict=True))
+    parts = [(layout, scored(layout, views)) for layout in layouts]
+    made = record(corpus, parts)
+    made["left_out"] = leave_sources_out(corpus, parts)
+    options.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({key: made[key] for key in ("levels", "material", "left_out")}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Scores of many posts against many stages, as the product computes them, and as matrices for counting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.protocol import Mask, Views
+from sakigake.fingerprint.information import information
+from sakigake.fingerprint.vector import Descriptors
+from watch.compare.calibration import Calibration, Channel, combine
+from watch.compare.cohort import Cohort
+from watch.compare.engine import VIEWS, Gallery, comparable, gallery, score_views
+from watch.compare.measures import NAMES, Matrix
+
+REFUSED = np.float32(-99.0)  # of a post or a stage that carries too little
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Normalised scores by view and measure (posts x stages), and which posts have the view at all."""
+
+    normalised: Mapping[str, Mapping[str, Matrix]]
+    present: Mapping[str, Mask]
+    stage_usable: Mask
+
+    def surprise(self, views: Mapping[str, tuple[Channel, ...]]) -> Matrix:
+        """Return the calibrated value of every post and stage; REFUSED where either carries too little."""
+        best: Matrix | None = None
+        for view, channels in views.items():
+            value = combine(channels, self.normalised[view])
+            value[~self.present[view]] = REFUSED
+            best = value if best is None else np.maximum(best, value)
+        if best is None:
+            raise ValueError("a calibration without views")
+        best[:, ~self.stage_usable] = REFUSED
+        return best
+
+
+def ready(stages: Sequence[Descriptors], cohort: Cohort) -> tuple[Gallery, Mask]:
+    """Return the gallery of all stages and which of them carry enough to be compared."""
+    usable = np.array([information(stage.coverage, stage.contrast) is None for stage in stages])
+    return gallery(stages, cohort), usable
+
+
+def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort) -> Scores:
+    """Score every view of every post against every stage."""
+    shape = (len(posts), stages.size)
+    normalised = {view: {name: np.zeros(shape, np.float32) for name in NAMES} for view in VIEWS}
+    present = {view: np.zeros(len(posts), np.bool_) for view in VIEWS}
+    for row, post in enumerate(posts):
+        kept, _ = comparable(post)
+        names = [view for view in VIEWS if view in kept]
+        if not names:
+            continue
+        _, values = score_views([kept[view] for view in names], stages, cohort)
+        for number, view in enumerate(names):
+            present[view][row] = True
+            for name in NAMES:
+                normalised[view][name][row] = values[name][number]
+    return Scores(normalised, present, usable)
+
+
+def best_wrong(values: Matrix, ignored: Mask) -> Matrix:
+    """Return each post's largest value over the stages that count against it."""
+    return np.asarray(np.where(ignored, REFUSED, values).max(axis=1), np.float32)
+
+
+def charged(calibration: Calibration, values: Matrix, stages: int) -> Matrix:
+    """Return values as `Calibration.level` compares them with its levels."""
+    return np.asarray(values - max(0.0, float(np.log10(stages / calibration.stages))), np.float32)

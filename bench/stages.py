@@ -1,0 +1,294 @@
+"""Replay a recorded drawing session through the stage detector and count what it misses and what it invents.
+
+    python -m bench.stages SESSION_DIR --json FILE [--stats CSV] [--sweep]
+
+A session is a folder with `frames.csv` (frame, t_mono, t_wall, active_window, pointer_x, pointer_y), the pictures it
+names, and `actions.csv` (t_start, t_end, action, kind, changes_canvas). A phase is a row that changes the canvas
+(kind `transform` left out). It is missed when no stage is taken between its end and 30 s later. A stage is false when
+no phase overlaps the time since the stage before it. The canvas is the rectangle that `README.txt` names, else the
+automatic suggestion. Everything is counted twice: with the window titles, and as if no title could be read.
+"""
+
+import argparse
+import csv
+import dataclasses
+import json
+import re
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from capture.canvas import CanvasFinder
+from capture.frame import Frame, Region
+from capture.rules import Rules
+from capture.stages import Context, Decision, StageDetector
+
+PATIENCE_S = 30.0
+RECTANGLE = re.compile(r"Canvas viewport rectangle: x (\d+)\.\.(\d+), y (\d+)\.\.(\d+)")
+SWEEP: dict[str, tuple[float, ...]] = {
+    "draw": (0.0003, 0.0006, 0.0012),
+    "stage": (0.002, 0.004, 0.008),
+    "stage_at_once": (0.03, 0.06, 0.12),
+    "contrast": (12, 18, 26),
+    "hold_samples": (2, 3, 4, 6),
+    "hold_samples_untitled": (4, 8, 12),
+    "min_inliers": (15, 25, 40),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One row of `frames.csv`."""
+
+    path: Path
+    seconds: float
+    wall: float
+    title: str
+    pointer: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of drawing, in seconds of the session."""
+
+    start: float
+    end: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A recorded session. `canvas` is None when neither README nor the suggestion names one."""
+
+    shots: tuple[Shot, ...]
+    phases: tuple[Phase, ...]
+    canvas: Region | None
+    canvas_named: bool
+    own: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A frame and what the detector said of it."""
+
+    shot: Shot
+    decision: Decision
+    cpu_ms: float
+
+
+def load(folder: Path) -> Session:
+    """Read a session; raises FileNotFoundError when a table is not there, KeyError when a column is not."""
+    with (folder / "frames.csv").open(encoding="utf-8", newline="") as file:
+        shots = tuple(
+            Shot(
+                folder / row["frame"],
+                float(row["t_mono"]),
+                float(row["t_wall"]),
+                row["active_window"],
+                (int(row["pointer_x"]), int(row["pointer_y"])) if row["pointer_x"] else None,
+            )
+            for row in csv.DictReader(file)
+        )
+    with (folder / "actions.csv").open(encoding="utf-8", newline="") as file:
+        phases = tuple(
+            Phase(float(row["t_start"]), float(row["t_end"]), row["action"])
+            for row in csv.DictReader(file)
+            if row["changes_canvas"] == "1" and row["kind"] != "transform"
+        )
+    own = own_windows([shot.title for shot in shots])
+    readme = folder / "README.txt"
+    named = RECTANGLE.search(readme.read_text(encoding="utf-8")) if readme.exists() else None
+    if named:
+        left, right, top, bottom = map(int, named.groups())
+        canvas: Region | None = Region(left, top, right - left, bottom - top)
+    else:
+        canvas = suggest(shots, own)
+    return Session(shots, phases, canvas, named is not None, own)
+
+
+def own_windows(titles: list[str]) -> tuple[bool, ...]:
+    """Say for each title whether it is that of the window that was in front most of the time.
+
+    Programs decorate the title of their main window with signs of change, sizes and zoom, so brackets, asterisks
+    and separators are left out of the comparison. A dialog of the same program has another title and is not it.
+    """
+    plain = [re.sub(r"\([^)]*\)|\*|\s[—–-]\s|\d+(\.\d+)?\s?%", " ", f" {title} ").split() for title in titles]
+    main = Counter(map(tuple, plain)).most_common(1)[0][0]
+    return tuple(tuple(words) == main for words in plain)
+
+
+def suggest(shots: tuple[Shot, ...], own: tuple[bool, ...]) -> Region | None:
+    """Return the automatic suggestion from all frames of the drawing program."""
+    finder = CanvasFinder()
+    for shot, mine in zip(shots, own, strict=True):
+        if mine:
+            finder.add(read(shot, 0).pixels)
+    return finder.suggest()
+
+
+def read(shot: Shot, seq: int) -> Frame:
+    """Return the frame of a row; raises FileNotFoundError when its picture is not there."""
+    pixels = cv2.imread(str(shot.path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise FileNotFoundError(shot.path)
+    height, width = pixels.shape[:2]
+    return Frame(
+        np.asarray(pixels, np.uint8),
+        round(shot.wall * 1e9),
+        round(shot.seconds * 1e9),
+        seq,
+        "screen",
+        Region(0, 0, width, height),
+    )
+
+
+def replay(session: Session, rules: Rules, *, titled: bool, scale: float = 1.0) -> Iterator[Row]:
+    """Show every frame to a fresh detector, and let it flush at the end; `scale` enlarges the frames first."""
+    canvas = session.canvas
+    if canvas is not None and scale != 1:
+        sides = (canvas.left, canvas.top, canvas.width, canvas.height)
+        canvas = Region(*(round(side * scale) for side in sides))
+    detector = StageDetector(canvas, rules)
+    kept = 0
+    for seq, (shot, own) in enumerate(zip(session.shots, session.own, strict=True)):
+        frame = read(shot, seq)
+        pointer = shot.pointer
+        if scale != 1:
+            bigger = cv2.resize(frame.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+            frame = dataclasses.replace(frame, pixels=np.asarray(bigger, np.uint8))
+            pointer = (round(pointer[0] * scale), round(pointer[1] * scale)) if pointer else None
+        began = time.thread_time()
+        decision = detector.step(frame, Context(own if titled else None, pointer))
+        yield Row(shot, decision, (time.thread_time() - began) * 1e3)
+        if decision.stage:
+            kept += 1
+            detector.kept(kept, frame)
+    if (last := detector.flush()) is not None:
+        yield Row(session.shots[-1], last, 0.0)
+
+
+def judge(session: Session, rows: list[Row]) -> dict[str, Any]:
+    """Count missed phases and false stages, and measure delays and cost."""
+    stages = [row.shot.seconds for row in rows if row.decision.stage]
+    delays, missed = [], []
+    for phase in session.phases:
+        after = [moment - phase.end for moment in stages if 0 <= moment - phase.end <= PATIENCE_S]
+        if after:
+            delays.append(after[0])
+        else:
+            missed.append(f"{phase.name} {phase.start:.1f}-{phase.end:.1f}")
+    false = []
+    for before, moment in zip([float("-inf"), *stages], stages, strict=False):
+        if not any(phase.start <= moment and phase.end > before for phase in session.phases):
+            false.append(round(moment, 1))
+    costs = [row.cpu_ms for row in rows]
+    return {
+        "phases": len(session.phases),
+        "phases_missed": len(missed),
+        "stages": len(stages),
+        "false_stages": len(false),
+        "median_delay_s": round(statistics.median(delays), 2) if delays else None,
+        "max_delay_s": round(max(delays), 2) if delays else None,
+        "cpu_ms_per_frame": round(statistics.mean(costs), 2),
+        "cpu_ms_p99": round(float(np.percentile(costs, 99)), 2),
+        "reverts": sum(row.decision.reverts_to is not None for row in rows),
+        "missed": missed,
+        "false": false,
+    }
+
+
+def measure(session: Session, rules: Rules, *, scale: float = 1.0) -> dict[str, Any]:
+    """Return the figures with titles, and those without under `untitled`."""
+    figures = judge(session, list(replay(session, rules, titled=True, scale=scale)))
+    figures["untitled"] = judge(session, list(replay(session, rules, titled=False, scale=scale)))
+    area = session.canvas
+    figures["canvas"] = str(area) if area else None
+    figures["canvas_from"] = "readme" if session.canvas_named else "suggestion"
+    figures["opencv"] = cv2.__version__
+    return figures
+
+
+def write_stats(path: Path, rows: list[Row]) -> None:
+    """Write every metric of every frame as a table."""
+    names = sorted({name for row in rows for name in row.decision.metrics})
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["frame", "seconds", "label", "stage", "changed", "reverts_to", "why", "cpu_ms", *names]
+        )
+        for row in rows:
+            said = row.decision
+            values = (said.metrics.get(name) for name in names)
+            writer.writerow(
+                [
+                    row.shot.path.name,
+                    row.shot.seconds,
+                    said.label,
+                    int(said.stage),
+                    f"{said.changed:.5f}",
+                    "" if said.reverts_to is None else said.reverts_to,
+                    said.why,
+                    f"{row.cpu_ms:.2f}",
+                    *("" if value is None else f"{value:.5g}" for value in values),
+                ]
+            )
+
+
+def sweep(session: Session) -> list[dict[str, Any]]:
+    """Measure with one threshold at a time moved away from its default."""
+    found = []
+    for name, values in SWEEP.items():
+        for value in values:
+            default = getattr(Rules(), name)
+            rules = dataclasses.replace(Rules(), **{name: type(default)(value)})
+            figures = measure(session, rules)
+            plain = figures["untitled"]
+            found.append({"rule": name, "value": value, "default": value == default} | figures)
+            print(
+                f"{name:>22} {value:<8g}{'*' if value == default else ' '} "
+                f"missed {figures['phases_missed']} false {figures['false_stages']} stages {figures['stages']} "
+                f"median {figures['median_delay_s']} s; untitled missed {plain['phases_missed']} "
+                f"false {plain['false_stages']}",
+                flush=True,
+            )
+    return found
+
+
+def main() -> int:
+    """Read the command line, measure, print and write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.stages", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("session", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--stats", type=Path, help="write every metric of every frame as CSV")
+    parser.add_argument("--sweep", action="store_true", help="move each threshold away from its default")
+    parser.add_argument("--scale", type=float, default=1.0, help="enlarge the frames first, for the cost")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    if not (given.session / "frames.csv").exists():
+        print(f"{given.session} is not a recorded session: frames.csv is not there", file=sys.stderr)
+        return 2
+    session = load(given.session)
+    figures = measure(session, Rules(), scale=given.scale)
+    if given.stats:
+        write_stats(given.stats, list(replay(session, Rules(), titled=True)))
+    if given.sweep:
+        figures["sweep"] = sweep(session)
+    text = json.dumps(figures, ensure_ascii=False, indent=1)
+    if given.json:
+        given.json.write_text(text + "\n", encoding="utf-8")
+    print(json.dumps({key: value for key, value in figures.items() if key != "sweep"}, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,429 @@
+"""The queue against real authorities that come and go, on a clock the tests lead."""
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from desk.demo import authority as demo
+from sakigake.anchor import client, queue, rfc3161
+from sakigake.anchor.queue import AnchorThread, AnchorWorker, choose, drain, wait_after
+from sakigake.anchor.trust import Authority, Trust
+from sakigake.clock import Clock, from_ms
+from sakigake.errors import SakigakeError
+from sakigake.model import EntryType, StoredToken
+from sakigake.store.sqlite import SqliteStore
+from sakigake.timeline.ledger import Ledger
+from tests.peers import forge, hostile
+
+SECOND = 1_000_000_000
+NOWHERE = "http://127.0.0.1:9/"
+
+
+@dataclass
+class Time:
+    """Both clocks, moved by hand."""
+
+    wall: int = 1_780_000_000 * SECOND
+    mono: int = 5 * SECOND
+    clock: Clock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(wall_ns=lambda: self.wall, mono_ns=lambda: self.mono)
+
+    def on(self, seconds: float) -> None:
+        self.wall += int(seconds * SECOND)
+        self.mono += int(seconds * SECOND)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The keys of a demonstration authority, made once."""
+    path = tmp_path_factory.mktemp("tsa")
+    demo.create(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Iterator[demo.LocalAuthority]:
+    with demo.local_authority(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "sakigake.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def moment() -> Time:
+    return Time()
+
+
+def trust(folder: Path, **urls: str) -> Trust:
+    roots = Trust().with_roots((folder / "root.pem").read_bytes()).authorities[0].roots
+    return Trust(tuple(Authority(name, url, roots, (), "test") for name, url in urls.items()), tuple(urls))
+
+
+class Drawing:
+    """A session whose checkpoints are made one after another."""
+
+    def __init__(self, store: SqliteStore, moment: Time) -> None:
+        self.ledger = Ledger.start(store, Ed25519PrivateKey.generate(), "test", moment.clock)
+        self.id = self.ledger.session.id
+        self.store, self.moment, self.made = store, moment, 0
+
+    def checkpoint(self, *authorities: str) -> None:
+        self.ledger.append(EntryType.HEARTBEAT)
+        assert self.ledger.checkpoint(list(authorities)) is not None
+        self.made += 1
+
+    def waiting(self) -> list[tuple[int, str]]:
+        return [(job.checkpoint, job.authority) for job in self.store.pending_jobs(self.id)]
+
+    def stamped(self) -> list[tuple[int, str, bool]]:
+        return [(token.checkpoint, token.authority, token.trusted) for token in self.store.tokens(self.id)]
+
+
+def worker(store: SqliteStore, believed: Trust, moment: Time) -> AnchorWorker:
+    return AnchorWorker(store, believed, moment.clock, timeout_s=2, rng=random.Random(1))
+
+
+def test_authorities_take_turns_and_important_checkpoints_get_two() -> None:
+    three = Trust(asked=("a", "b", "c"))
+    assert [choose(three, number, important=False) for number in range(4)] == [["a"], ["b"], ["c"], ["a"]]
+    assert [choose(three, number, important=True) for number in (0, 2)] == [["a", "b"], ["c", "a"]]
+    assert choose(Trust(asked=("a",)), 7, important=True) == ["a"]
+    assert choose(Trust(), 7, important=True) == []
+
+
+def test_waiting_doubles_to_ten_minutes_and_is_spread() -> None:
+    rng = random.Random(3)
+    for tries, seconds in ((0, 5), (1, 10), (5, 160), (7, 600), (50, 600), (10**6, 600)):
+        waits = [wait_after(tries, rng).total_seconds() for _ in range(200)]
+        assert seconds * 0.8 <= min(waits) < seconds * 0.9
+        assert seconds * 1.1 < max(waits) <= seconds * 1.2
+
+
+def test_a_due_job_becomes_a_token(
+    store: SqliteStore, folder: Path, service: demo.LocalAuthority, moment: Time
+) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a", "b")
+    done = worker(store, trust(folder, a=service.url, b=service.url), moment).run_once()
+    assert (done.stamped, done.failed, done.waiting, done.events) == (2, 0, 0, ())
+    note = store.checkpoints(drawing.id)[0].note
+    for token in store.tokens(drawing.id):
+        assert token.digest == sha256(token.raw).digest()
+        reading = rfc3161.read_token(token.raw, note, trust(folder, a=service.url))
+        assert (reading.low, reading.high) == (token.time_low, token.time_high)
+    assert store.newest_token(drawing.id) is not None
+
+
+@pytest.mark.parametrize("minutes", [30, pytest.param(480, marks=pytest.mark.slow)])
+def test_an_outage_loses_nothing_and_is_made_up_for_in_minutes(
+    store: SqliteStore, folder: Path, moment: Time, minutes: int
+) -> None:
+    """Checkpoints every minute, three authorities, all dead; then they are back."""
+    dead = trust(folder, a=NOWHERE, b=NOWHERE, c=NOWHERE)
+    drawing, patient = Drawing(store, moment), worker(store, dead, moment)
+    tried = 0
+    events: list[queue.AnchorEvent] = []
+    for number in range(minutes):
+        drawing.checkpoint(*choose(dead, number, important=number in (0, 20)))
+        for _ in range(4):
+            done = patient.run_once()
+            tried += done.failed
+            events += done.events
+            moment.on(15)
+    assert sorted((event.kind, event.authority) for event in events) == [
+        (EntryType.ANCHOR_FAIL, name) for name in "abc"
+    ]
+    assert len(drawing.waiting()) == minutes + 2
+    assert tried < 6 * minutes, "the authorities were not left in peace"
+    with demo.local_authority(folder) as back:
+        alive = worker(store, trust(folder, a=back.url, b=back.url, c=back.url), moment)
+        alive._down = {"a", "b", "c"}
+        back_at = moment.wall
+        resumed: list[queue.AnchorEvent] = []
+        while drawing.waiting():
+            resumed += alive.run_once().events
+            moment.on(15)
+            assert moment.wall - back_at < 300 * SECOND
+    newest = {name: max(n for n, by, _ in drawing.stamped() if by == name) for name in "abc"}
+    assert sorted(newest.values()) == [minutes - 3, minutes - 2, minutes - 1]
+    # The first checkpoint got its own two; everything between is covered by the newest and was not asked for.
+    assert sorted(drawing.stamped())[:2] == [(0, "a", True), (0, "b", True)]
+    assert len(drawing.stamped()) == 5
+    assert {event.kind for event in resumed} == {EntryType.ANCHOR_RESUME}
+    assert len(resumed) == 3
+
+
+def test_a_failed_try_is_persisted_and_waits(store: SqliteStore, folder: Path, moment: Time) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    believed = trust(folder, a=NOWHERE)
+    done = worker(store, believed, moment).run_once()
+    assert done.failed == 1
+    assert done.events[0].info() == {"authority": "a", "reason": "anchor-unreachable"}
+    (job,) = store.pending_jobs()
+    assert job.tries == 1
+    assert timedelta(seconds=4) <= job.next_at - moment.clock.now() <= timedelta(seconds=6)
+    # A new process knows of it.
+    assert worker(store, believed, moment).run_once().failed == 0
+    moment.on(7)
+    assert worker(store, believed, moment).run_once().failed == 1
+    assert store.pending_jobs()[0].tries == 2
+
+
+def test_a_clock_set_back_does_not_leave_jobs_waiting(store: SqliteStore, folder: Path, moment: Time) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    patient = worker(store, trust(folder, a=NOWHERE), moment)
+    assert patient.run_once().failed == 1
+    moment.wall -= 86_400 * SECOND
+    assert patient.run_once().failed == 1
+
+
+def test_requests_keep_their_distance_except_for_first_and_last(
+    store: SqliteStore, folder: Path, service: demo.LocalAuthority, moment: Time
+) -> None:
+    drawing, quick = Drawing(store, moment), worker(store, trust(folder, a=service.url), moment)
+    drawing.checkpoint("a")
+    assert quick.run_once().stamped == 1
+    drawing.checkpoint("a")
+    assert quick.run_once().stamped == 0
+    moment.on(14.9)
+    assert quick.run_once().stamped == 0
+    moment.on(0.2)
+    assert quick.run_once().stamped == 1
+    drawing.checkpoint("a")
+    assert quick.run_once().stamped == 0
+    store.end_session(drawing.id, moment.clock.now())
+    assert quick.run_once().stamped == 1
+    # The first checkpoint of the next session goes at once as well.
+    moment.on(1)
+    second = Drawing(store, moment)
+    second.checkpoint("a")
+    assert quick.run_once().stamped == 1
+
+
+def test_a_newer_token_drops_older_jobs_of_its_authority_and_session_only(
+    store: SqliteStore, folder: Path, service: demo.LocalAuthority, moment: Time
+) -> None:
+    first = Drawing(store, moment)
+    for names in (("x",), ("x", "a"), ("x", "a"), ("a",)):
+        first.checkpoint(*names)
+    moment.on(1)
+    second = Drawing(store, moment)
+    second.checkpoint("x")
+    second.checkpoint("x")
+    assert worker(store, trust(folder, a=service.url), moment).run_once().stamped == 1
+    assert first.stamped() == [(3, "a", True)]
+    # x is not among the trusted, so its jobs wait.
+    assert sorted(first.waiting()) == [(0, "x"), (1, "x"), (2, "x")]
+    assert len(second.waiting()) == 2
+
+
+def test_an_authority_that_was_taken_out_of_the_settings(store: SqliteStore, moment: Time) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("gone")
+    done = worker(store, Trust(), moment).run_once()
+    assert done.events[0].reason == "anchor-authority-unknown"
+    assert drawing.waiting() == [(0, "gone")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        ("token-nonce", {"nonce": 5}),
+        ("token-nonce", {"nonce": None}),
+        ("token-other-data", {"data": b"other"}),
+        ("token-not-granted", {"status": forge.seq(forge.integer(2))}),
+        ("token-not-granted", {"status": forge.seq(forge.integer(1))}),
+        ("token-certificate", {"chain": forge.chain(usages=[])}),
+        ("token-certificate-time", {"chain": forge.chain(valid=("2020-01-01", "2021-01-01"))}),
+        ("token-signature", {"leaf_signs": forge.key("ec", 77)}),
+    ],
+)
+def test_bad_answers_are_not_kept(
+    store: SqliteStore, moment: Time, reason: str, changes: dict[str, object]
+) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    note = store.checkpoints(drawing.id)[0].note
+    chain = forge.chain()
+
+    def reply(query: bytes) -> bytes:
+        sound = forge.Plan(chain, data=note, nonce=rfc3161.request_nonce(query))
+        return forge.forge(sound.but(**changes))
+
+    with hostile.serve(hostile.replying(reply)) as url:
+        believed = Trust((Authority("a", url, (chain.root,), (), "test"),), ("a",))
+        done = worker(store, believed, moment).run_once()
+    assert [event.reason for event in done.events] == [reason]
+    assert drawing.stamped() == []
+    assert drawing.waiting() == [(0, "a")]
+
+
+@pytest.mark.parametrize("open_chain", [False, True])
+def test_evil_twins_are_kept_and_never_counted(store: SqliteStore, moment: Time, open_chain: bool) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    drawing.checkpoint("a")
+    note = store.checkpoints(drawing.id)[1].note
+    genuine, twin = forge.chain(), forge.chain(number=6)
+    middle_key = forge.key("ec", 401)
+    middle = forge.certificate("Middle", middle_key, twin.root, forge.key("ec", 106), ca=True)
+    leaf = forge.certificate("Leaf", twin.leaf_key, middle, middle_key, usages=[forge.TIME])
+
+    def reply(query: bytes) -> bytes:
+        plan = forge.Plan(twin, data=note, nonce=rfc3161.request_nonce(query))
+        if open_chain:
+            plan = plan.but(
+                chain=forge.Chain(leaf, twin.leaf_key, (middle,)),
+                certificates=(forge.der(leaf), forge.der(middle)),
+            )
+        return forge.forge(plan)
+
+    with hostile.serve(hostile.replying(reply)) as url:
+        believed = Trust((Authority("a", url, (genuine.root,), (), "test"),), ("a",))
+        done = worker(store, believed, moment).run_once()
+    assert (done.stamped, done.untrusted) == (0, 1)
+    assert [event.reason for event in done.events][:1] == ["anchor-not-trusted"]
+    assert (1, "a", False) in drawing.stamped()
+    assert store.newest_token(drawing.id) is None
+
+
+def test_unsigned_text_is_left_out_of_what_is_kept(store: SqliteStore, moment: Time) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    note = store.checkpoints(drawing.id)[0].note
+    chain = forge.chain("rsa")
+
+    def reply(query: bytes) -> bytes:
+        status = forge.seq(forge.integer(0), forge.seq(forge.tlv(0x0C, "こんにちは".encode())))
+        plan = forge.Plan(chain, data=note, nonce=rfc3161.request_nonce(query), status=status)
+        return forge.forge(plan.but(signature_oid=forge.RSA_SHA256))
+
+    with hostile.serve(hostile.replying(reply)) as url:
+        believed = Trust((Authority("a", url, (chain.root,), (), "test"),), ("a",))
+        assert worker(store, believed, moment).run_once().stamped == 1
+    (token,) = store.tokens(drawing.id)
+    assert "こんにちは".encode() not in token.raw
+    assert rfc3161.read_token(token.raw, note, believed).authority == "a"
+
+
+def test_another_process_may_have_been_quicker(
+    store: SqliteStore,
+    folder: Path,
+    service: demo.LocalAuthority,
+    moment: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    whole = client.stamp
+
+    def slow(authority: Authority, data: bytes, timeout: float) -> client.Stamp:
+        mine, other = whole(authority, data, timeout), whole(authority, data, timeout)
+        low = from_ms(1_780_000_000_000)
+        store.add_token(
+            drawing.id, StoredToken(0, "a", other.raw, sha256(other.raw).digest(), low, low, True)
+        )
+        return mine
+
+    monkeypatch.setattr(client, "stamp", slow)
+    assert worker(store, trust(folder, a=service.url), moment).run_once().waiting == 0
+    assert len(store.tokens(drawing.id)) == 1
+
+
+def test_a_store_that_fails_is_said(
+    store: SqliteStore, folder: Path, service: demo.LocalAuthority, moment: Time
+) -> None:
+    Drawing(store, moment).checkpoint("a")
+    store._db.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON tokens BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    )
+    with pytest.raises(SakigakeError) as caught:
+        worker(store, trust(folder, a=service.url), moment).run_once()
+    assert caught.value.code == "store-write-failed"
+    assert len(store.pending_jobs()) == 1
+
+
+def test_draining_tries_every_session_now(
+    store: SqliteStore, folder: Path, service: demo.LocalAuthority, moment: Time
+) -> None:
+    drawings = []
+    for _ in range(3):
+        drawing = Drawing(store, moment)
+        for _ in range(3):
+            drawing.checkpoint("a", "dead")
+        store.end_session(drawing.id, moment.clock.now())
+        drawings.append(drawing)
+        moment.on(60)
+    for job in store.pending_jobs():
+        store.postpone(job, moment.clock.now() + timedelta(minutes=9))
+    believed = trust(folder, a=service.url, dead=NOWHERE)
+    done = drain(store, believed, Clock(), deadline_s=20, timeout_s=2)
+    assert (done.stamped, done.failed) == (6, 1)
+    for drawing in drawings:
+        assert sorted(drawing.stamped()) == [(0, "a", True), (2, "a", True)]
+        assert {name for _, name in drawing.waiting()} == {"dead"}
+
+
+def test_draining_ends_at_its_deadline(store: SqliteStore, folder: Path, moment: Time) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a", "b", "c")
+    with hostile.serve(hostile.silent) as url:
+        began = time.monotonic()
+        done = drain(store, trust(folder, a=url, b=url, c=url), Clock(), deadline_s=1, timeout_s=0.6)
+        assert time.monotonic() - began < 2
+    assert done.failed == 2
+    assert done.waiting == 3
+
+
+def test_the_thread_works_on_a_store_of_its_own(
+    tmp_path: Path, store: SqliteStore, folder: Path, moment: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "POLL_S", 0.02)
+    monkeypatch.setattr(queue, "FIRST_WAIT_S", 0.05)
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    with demo.local_authority(folder) as early:
+        port = int(early.url.rsplit(":", 1)[1])
+    opened: list[None] = []
+
+    def open_store() -> SqliteStore:
+        if not opened:
+            opened.append(None)
+            raise SakigakeError("store-unusable", path="x", why="not there yet")
+        return SqliteStore(tmp_path / "sakigake.db")
+
+    thread = AnchorThread(open_store, trust(folder, a=f"http://127.0.0.1:{port}"), Clock(), timeout_s=2)
+    thread.start()
+    events: list[queue.AnchorEvent] = []
+
+    def until(count: int) -> None:
+        deadline = time.monotonic() + 10
+        while len(events) < count:
+            assert time.monotonic() < deadline, events
+            events.extend(thread.events())
+            time.sleep(0.01)
+
+    until(2)
+    assert [event.reason for event in events] == ["store-unusable", "anchor-unreachable"]
+    with demo.local_authority(folder, port):
+        until(3)
+    assert (events[2].kind, events[2].authority) == (EntryType.ANCHOR_RESUME, "a")
+    assert drawing.stamped() == [(0, "a", True)]
+    assert thread.stop(5)
+    assert not thread.events()

@@ -1,0 +1,116 @@
+"""The demonstration as a whole, run as a person runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from desk.commands import demo as command
+from desk.demo import paint, screen, story
+from desk.demo.recording import FRAMES
+from sakigake.errors import UsageError
+
+
+def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "desk", "demo", "--output", str(tmp_path / "out"), *arguments],
+        env={**os.environ, "PYTHONUTF8": "1", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=280,
+    )
+
+
+def ask(folder: Path, *arguments: str) -> dict[str, object]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "desk", *arguments, "--json"],
+        env={**os.environ, "SAKIGAKE_HOME": str(folder / "records")},
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    answer: dict[str, object] = json.loads(ran.stdout)
+    return answer
+
+
+def test_recorded_frames_are_small_and_there() -> None:
+    frames = sorted(FRAMES.glob("*.png"))
+    assert len(frames) >= 12
+    assert sum(frame.stat().st_size for frame in frames) < 300_000
+    sizes = set()
+    for frame in frames:
+        with Image.open(frame) as picture:
+            sizes.add(picture.size)
+            assert not {"exif", "icc_profile", "Software", "Title"} & set(picture.info)
+    assert sizes == {(560, 420)}
+
+
+def test_never_takes_a_folder_that_holds_something_else(tmp_path: Path) -> None:
+    (tmp_path / "mine.psd").write_text("precious", encoding="utf-8")
+    with pytest.raises(UsageError) as raised:
+        story.prepare(tmp_path)
+    assert raised.value.code == "demo-folder-taken"
+    assert (tmp_path / "mine.psd").read_text(encoding="utf-8") == "precious"
+
+
+def test_empties_only_its_own_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    story.prepare(folder)
+    (folder / "records" / "old.db").write_text("", encoding="utf-8")
+    story.prepare(folder)
+    assert sorted(item.name for item in folder.iterdir()) == [story.MARK, "records"]
+    assert not any((folder / "records").iterdir())
+
+
+def test_a_real_screen_is_never_recorded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "has_screen", lambda: True)
+    assert command._offer_screen() == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_replay_from_frames_to_a_checked_package(tmp_path: Path, lang: str) -> None:
+    ran = run(tmp_path, "--replay", "--lang", lang)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    out = tmp_path / "out"
+    assert (out / "pack" / "index.html").is_file()
+    assert (out / "transcript.txt").read_text(encoding="utf-8").strip() == ran.stdout.strip()
+    assert ask(out, "verify", "pack.zip")["verdict"] == "INTEGRITY ONLY"
+    assert ask(out, "check", "unrelated.jpg")["likeness"] in {"none", "not_comparable"}
+    again = run(tmp_path, "--replay", "--lang", lang)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl (make system)")
+def test_with_an_authority_the_package_verifies_and_the_order_is_known(tmp_path: Path) -> None:
+    ran = run(tmp_path, "--replay", "--authority", "local")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ask(tmp_path / "out", "verify", "pack.zip")["verdict"] == "VERIFIED"
+
+
+@pytest.mark.slow
+def test_without_the_paint_program_it_says_so_and_replays(tmp_path: Path) -> None:
+    ran = run(tmp_path, PATH="")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "mtpaint" in ran.stdout
+    assert "apt-get install" in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.x11
+@pytest.mark.skipif(bool(screen.missing_programs(paint.PROGRAMS)), reason="needs Xvfb, xdotool and mtpaint")
+def test_the_real_paint_program_from_blank_canvas_to_checked_package(tmp_path: Path) -> None:
+    ran = run(tmp_path, "--seed", "11", DISPLAY="")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    shown = ask(tmp_path / "out", "timeline", "show")
+    assert isinstance(shown["stages"], int)
+    assert shown["stages"] >= story.ENOUGH_STAGES

@@ -1,0 +1,294 @@
+"""Real X programs for the tests: a server of our own, and windows that paint one pattern and do as they are told.
+
+As a module it starts them; as a program (`python windows.py --color …`) it is one of them and reads orders from its
+standard input, one per line, answering each with "ok".
+"""
+
+import argparse
+import queue
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Two colours that no program of the tests paints otherwise.
+PLANTED = (0x13E75B, 0xD92BF1)
+CANVAS = (0xFAFAFA, 0x202020)
+EXPOSURE, STRUCTURE, SUBSTRUCTURE, REDIRECT = 1 << 15, 1 << 17, 1 << 19, 1 << 20
+
+
+@contextmanager
+def server(*options: str, size: str = "800x600") -> Iterator[str]:
+    """Run an Xvfb and yield its display."""
+    process = subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-s", "0", "-noreset", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        number = process.stdout.readline().strip().decode()
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@contextmanager
+def program(display: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run any program on `display` until the end of the block."""
+    process = subprocess.Popen(
+        command,
+        env={"DISPLAY": display, "PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Window:
+    """A window of another process. `give` sends an order and waits until the server has carried it out."""
+
+    def __init__(self, display: str, rect: str, *options: str, planted: bool = False) -> None:
+        colors = PLANTED if planted else CANVAS
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                __file__,
+                display,
+                rect,
+                *("--colors", *(f"{color:06x}" for color in colors)),
+                *options,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        )
+        self.id = int(self._line())
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the window's process ended"
+        return line
+
+    def give(self, *order: object) -> None:
+        """Send an order and wait for its "ok"."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(" ".join(str(part) for part in order) + "\n")
+        self.process.stdin.flush()
+        assert self._line() == "ok\n"
+
+    def close(self) -> None:
+        """End its process, and with it the window."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def wait_until(true: "object", seconds: float = 10.0) -> None:
+    """Call `true` until it is."""
+    end = time.monotonic() + seconds
+    assert callable(true)
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+class Painter:
+    """The program side: one window, its orders and its paint."""
+
+    def __init__(self, asked: argparse.Namespace) -> None:
+        from capture.windows.wire import Wire
+
+        self.wire = Wire(asked.display)
+        self.colors = [int(color, 16) for color in asked.colors]
+        self.frozen = False
+        self.ping = "ping" in asked.traits
+        self.left, self.top, self.width, self.height = (int(part) for part in asked.rect.split(","))
+        self.gc, self.window = self.wire.new_id(), self.wire.new_id()
+        self.wire.order(55, 0, struct.pack("<III", self.gc, self.wire.screen.root, 0))
+        attributes = {9: int("popup" in asked.traits), 11: EXPOSURE | STRUCTURE}
+        if "bare" not in asked.traits:
+            attributes[1] = self.colors[0]
+        values = b"".join(struct.pack("<I", attributes[bit]) for bit in sorted(attributes))
+        self.wire.order(
+            1,
+            0,
+            struct.pack(
+                "<IIhhHHHHII",
+                self.window,
+                self.wire.screen.root,
+                self.left,
+                self.top,
+                self.width,
+                self.height,
+                0,
+                1,
+                0,
+                sum(1 << bit for bit in attributes),
+            )
+            + values,
+        )
+        if asked.title is not None:
+            self.text("_NET_WM_NAME", asked.title)
+        if asked.program:
+            self.text("WM_CLASS", f"{asked.program}\0{asked.program}\0", "STRING")
+        if self.ping:
+            self.numbers("WM_PROTOCOLS", "ATOM", self.wire.atom("_NET_WM_PING"))
+        # Where the size hints ask for it, a window manager leaves the window where it is put (USPosition, USSize).
+        self.numbers("WM_NORMAL_HINTS", "WM_SIZE_HINTS", 3, *[0] * 17)
+        if "unmapped" not in asked.traits:
+            self.wire.order(8, 0, struct.pack("<I", self.window))
+
+    def text(self, name: str, value: str, kind: str = "UTF8_STRING") -> None:
+        data = value.encode()
+        self.wire.order(
+            18, 0, struct.pack("<IIIB3xI", self.window, self.wire.atom(name), self.wire.atom(kind), 8, len(data)) + data
+        )
+
+    def numbers(self, name: str, kind: str, *values: int) -> None:
+        self.wire.order(
+            18,
+            0,
+            struct.pack("<IIIB3xI", self.window, self.wire.atom(name), self.wire.atom(kind), 32, len(values))
+            + struct.pack(f"<{len(values)}I", *values),
+        )
+
+    def stripes(self, left: int = 0, top: int = 0, width: int = 4096, height: int = 4096) -> None:
+        """Paint bands of 16 pixels in turn, in the given rectangle only."""
+        for number, color in enumerate(self.colors):
+            self.wire.order(56, 0, struct.pack("<III", self.gc, 4, color))
+            bands = [
+                struct.pack("<hhHH", left, y, min(width, self.width), 16)
+                for y in range(top // 32 * 32 + 16 * number, min(top + height, self.height), 32)
+            ]
+            for first in range(0, len(bands), 256):
+                self.wire.order(
+                    70, 0, struct.pack("<II", self.window, self.gc) + b"".join(bands[first : first + 256])
+                )
+
+    def serve(self) -> None:
+        """Handle events until the orders end."""
+        orders: queue.Queue[str] = queue.Queue()
+
+        def read() -> None:
+            for line in sys.stdin:
+                orders.put(line)
+            orders.put("quit\n")
+
+        threading.Thread(target=read, daemon=True).start()
+        self.wire.ask(43)
+        print(self.window, flush=True)
+        while True:
+            if not self.frozen:
+                for event in self.wire.events():
+                    self.handle(event)
+                self.wire.flush()
+            try:
+                order = orders.get(timeout=0.003).split(maxsplit=1)
+            except queue.Empty:
+                continue
+            if order[0] == "quit":
+                return
+            self.obey(order[0], order[1].strip() if len(order) > 1 else "")
+            self.wire.ask(43)
+            print("ok", flush=True)
+
+    def handle(self, event: bytes) -> None:
+        kind = event[0] & 0x7F
+        if kind == 12:  # Expose
+            self.stripes(*struct.unpack_from("<HHHH", event, 8))
+        elif kind == 22 and struct.unpack_from("<I", event, 8)[0] == self.window:  # ConfigureNotify
+            self.width, self.height = struct.unpack_from("<HH", event, 20)
+        elif kind == 33 and self.ping:  # ClientMessage
+            data = bytearray(event)
+            struct.pack_into("<I", data, 4, self.wire.screen.root)
+            data[0] = 33
+            self.wire.order(25, 0, struct.pack("<II", self.wire.screen.root, SUBSTRUCTURE | REDIRECT) + bytes(data))
+
+    def obey(self, order: str, rest: str) -> None:
+        mine = struct.pack("<I", self.window)
+        if order == "raise":
+            self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 0))
+        elif order == "lower":
+            self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 1))
+        elif order == "flicker":  # up and down again, so many times, as fast as the server takes it
+            for _ in range(int(rest)):
+                self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 0))
+                self.stripes()
+                self.wire.ask(43)
+                self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 1))
+                self.wire.ask(43)
+                for event in self.wire.events():
+                    self.handle(event)
+                time.sleep(0.002)
+        elif order == "move":
+            left, top, width, height = (int(part) for part in rest.split(","))
+            self.width, self.height = width, height
+            self.wire.order(12, 0, mine + struct.pack("<HxxiiII", 0xF, left, top, width, height))
+        elif order == "map":
+            self.wire.order(8, 0, mine)
+        elif order == "unmap":
+            self.wire.order(10, 0, mine)
+        elif order == "iconify":  # ICCCM 4.1.4
+            data = struct.pack("<BBHII5I", 33, 32, 0, self.window, self.wire.atom("WM_CHANGE_STATE"), 3, 0, 0, 0, 0)
+            root = self.wire.screen.root
+            self.wire.order(25, 0, struct.pack("<II", root, SUBSTRUCTURE | REDIRECT) + data)
+        elif order == "title":
+            self.text("_NET_WM_NAME", rest)
+        elif order == "untitle":
+            for name in ("_NET_WM_NAME", "WM_NAME"):
+                self.wire.order(19, 0, mine + struct.pack("<I", self.wire.atom(name)))
+        elif order == "focus":
+            self.wire.order(42, 1, mine + struct.pack("<I", 0))
+        elif order == "dot":  # a stroke: a small square of the second colour
+            left, top = (int(part) for part in rest.split(","))
+            self.wire.order(56, 0, struct.pack("<III", self.gc, 4, self.colors[1]))
+            self.wire.order(70, 0, struct.pack("<IIhhHH", self.window, self.gc, left, top, 40, 40))
+        elif order == "freeze":
+            self.frozen = True
+        elif order == "thaw":
+            self.frozen = False
+        elif order == "saver":  # ForceScreenSaver: 1 on, 0 off
+            self.wire.order(115, int(rest))
+        else:
+            raise ValueError(order)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("display")
+    parser.add_argument("rect")
+    parser.add_argument("--colors", nargs="+", required=True)
+    parser.add_argument("--title")
+    parser.add_argument("--program", default="")
+    parser.add_argument("--traits", nargs="*", default=[], choices=("popup", "bare", "unmapped", "ping"))
+    Painter(parser.parse_args()).serve()
+
+
+if __name__ == "__main__":
+    main()
