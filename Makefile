@@ -4,7 +4,9 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.dev-installed
+READY := $(VENV)/.installed
+DEV := $(VENV)/.dev-installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
 # `make demo TSA=local` starts a demonstration time authority on this machine.
@@ -17,26 +19,26 @@ DEMO_ARGS ?=
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-demo: $(STAMP) system  ## record a real paint program, compare, export, verify (TSA=local: with time tokens)
+demo: $(READY) system  ## record a real paint program, compare, export, verify (TSA=local: with time tokens)
 	$(BIN)/sakigake demo --authority $(TSA) $(DEMO_ARGS)
 
-test: $(STAMP) system  ## the tests that take minutes at most
+test: $(DEV) system  ## the tests that take minutes at most
 	$(PYTEST) -m "not slow and not deep"
 
-test-all: $(STAMP) system  ## every test, the slow ones included
+test-all: $(DEV) system  ## every test, the slow ones included
 	$(PYTEST) -m "not deep"
 	@if grep -rqE 'mark\.deep' tests --include='test_*.py'; then \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,deep]' && $(PYTEST) -m deep; fi
+	  $(PIP) -e '.[dev,deep]' && $(PYTEST) -m deep; fi
 
-lint: $(STAMP)  ## ruff: rules and format
+lint: $(DEV)  ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP)  ## mypy --strict for Linux, Windows and macOS
+types: $(DEV)  ## mypy --strict for Linux, Windows and macOS
 	@for platform in linux win32 darwin; do \
 	  echo "mypy --platform $$platform"; $(BIN)/mypy --platform $$platform || exit 1; done
 
-build: $(STAMP)  ## wheel and source archive in dist/
+build: $(DEV)  ## wheel and source archive in dist/
 	$(BIN)/python -m hatchling build
 
 system:  ## install the programs that the demonstration and its tests drive, where that is allowed
@@ -45,7 +47,7 @@ system:  ## install the programs that the demonstration and its tests drive, whe
 clean:  ## remove the environment and everything that was made
 	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(STAMP): pyproject.toml
+$(READY): pyproject.toml
 	@set -e; python=; \
 	for name in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python="$$name"; break; fi; \
@@ -59,5 +61,8 @@ $(STAMP): pyproject.toml
 	  exit 1; \
 	fi; \
 	echo "Installing sakigake into $(VENV) ..."; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; \
+	$(PIP) -e .; \
 	touch $@
+
+$(DEV): $(READY)
+	@echo "Installing the tools for tests into $(VENV) ..."; $(PIP) -e '.[dev]' && touch $@

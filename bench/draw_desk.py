@@ -102,7 +102,7 @@ class Desk:
         left, top, right, bottom = self.program.viewport
         with mss.MSS(display=self.display) as screen:
             shot = np.asarray(screen.grab(screen.monitors[1]))[top:bottom, left:right, :3]
-        white = (shot > 250).all(axis=2).astype(np.uint8)
+        white = np.asarray((shot > 250).all(axis=2), np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(white)
         x, y, width, height = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), :4]
         return float(left + x), float(top + y), float(width), float(height)

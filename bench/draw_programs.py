@@ -91,7 +91,6 @@ _MYPAINT: Verbs = {
     "pencil": ("key d", "key d", "key d", "key d", "key d", "key d"),
     "ink": ("key d", "key d", "key d", "key d"),
     "wide": (*("key f",) * 9,),
-    "bucket": ("click 504 61",),
     "brush": ("click 282 61",),
 }
 
@@ -171,14 +170,8 @@ PROGRAMS = {
         page=(1100, 1400),
         viewport=(1, 81, 1365, 730),
         verbs=_MYPAINT,
-        # Its colour pop-up swallows the next stroke, so colours are made lighter and darker by keys.
-        colours=(
-            ("key --repeat 12 --delay 30 k",),
-            ("key --repeat 6 --delay 30 l",),
-            ("key --repeat 3 --delay 30 l",),
-            ("key --repeat 5 --delay 30 k",),
-            ("key --repeat 4 --delay 30 l",),
-        ),
+        # Its colour pop-up swallows the stroke after it, so it draws in one colour and fills nothing.
+        colours=((),),
         pause_s=0.012,
     ),
     "gimp": Program(

@@ -1,7 +1,7 @@
 """The story of a recorded session: what is drawn, and what happens around it, as `bench.draw_session` plays it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bench.draw_desk import Desk, ellipse, line
 
@@ -26,7 +26,7 @@ def tell(desk: Desk) -> None:
         time.sleep(5)
 
 
-def _play(desk: Desk, episodes: list[Callable[[Desk], None]]) -> None:
+def _play(desk: Desk, episodes: Sequence[Callable[[Desk], None]]) -> None:
     for episode in episodes:
         episode(desk)
 
@@ -195,6 +195,8 @@ def _fill(desk: Desk, u: float, v: float) -> None:
 
 def fills(desk: Desk) -> None:
     """Fill the face, the body and the whole background."""
+    if "bucket" not in desk.program.verbs:
+        return
     for name, colour, place in (
         ("fill_face", 1, (0.5, 0.25)),
         ("fill_body", 2, (0.5, 0.85)),

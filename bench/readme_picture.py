@@ -28,8 +28,9 @@ def fitted(path: Path, width: int) -> Image.Image:
 def summary(finding: dict[str, Any]) -> str:
     """Return the two answers as the program's own keys, which both languages share."""
     found = f"likeness: {finding['likeness']}"
-    if finding["first_stage"] is not None and finding["likeness"] in {"strong", "some"}:
-        found += f"   stages {finding['first_stage']}-{finding['last_stage']}   order: {finding['order']}"
+    if finding["stage_range"]:
+        first, last = finding["stage_range"]
+        found += f"   best stage: {finding['stage']} ({first}-{last})   order: {finding['order']}"
     return found
 
 
@@ -40,8 +41,10 @@ def main() -> int:
         json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("derived", "unrelated")
     )
     rows = json.loads((folder / "timeline.json").read_text("utf-8"))["rows"]
+    first, last = derived["stage_range"]
     stages = [row for row in rows if row["type"] == "stage"]
-    chosen = [stages[round(i * (len(stages) - 1) / (SHOWN - 1))] for i in range(SHOWN)]
+    # The first kept stage is the blank canvas.
+    chosen = [stages[1 + round(i * (len(stages) - 2) / (SHOWN - 1))] for i in range(SHOWN)]
     small, large = (WIDTH - 2 * MARGIN - (SHOWN - 1) * GAP) // SHOWN, (WIDTH - 2 * MARGIN - GAP) // 2
     strip = [fitted(folder / "stages" / layout.stage(row["seq"], "png"), small) for row in chosen]
     posts = [fitted(folder / f"{name}.jpg", large) for name in ("derived", "unrelated")]
@@ -53,7 +56,7 @@ def main() -> int:
     for i, (row, picture) in enumerate(zip(chosen, strip, strict=True)):
         x = MARGIN + i * (small + GAP)
         sheet.paste(picture, (x, y))
-        inside = derived["first_stage"] <= row["seq"] <= derived["last_stage"]
+        inside = first <= row["seq"] <= last
         pen.rectangle(
             (x - 1, y - 1, x + small, y + picture.height),
             outline=FOUND if inside else SOFT,
@@ -71,7 +74,7 @@ def main() -> int:
         pen.text((x, y + low + 8), f"{name}.jpg", INK, bold)
         pen.text((x, y + low + 34), summary(finding), FOUND if name == "derived" else SOFT, font)
     out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(out, optimize=True)
+    sheet.quantize(256, kmeans=4, dither=Image.Dither.FLOYDSTEINBERG).save(out, optimize=True)
     print(out, out.stat().st_size)
     return 0
 

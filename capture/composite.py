@@ -32,7 +32,10 @@ REACH = 2  # cells that resampling and a pose off by a pixel may smear
 SHARP = 1.15  # a picture shrunk by less than this is not averaged first: it would only be blurred
 MIN_KNOWN = 0.02
 MIN_GRID = 20  # cells across below which a zoomed-in view says nothing about the canvas picture
-MAX_GROWTH = 4.0  # canvas picture over view, in pixels: a bound on memory
+MAX_GROWTH = 2.5  # canvas picture over view, in pixels: a bound on memory
+
+
+Area = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,7 @@ class Composite:
         self.picture = view.copy()
         self._known = np.full(view.shape[:2], 255, np.uint8)
         self._fresh = np.zeros(view.shape[:2], np.uint8)
+        self._suspects = np.zeros((view.shape[0] // CELL, view.shape[1] // CELL), np.uint8)
         self._first = view.shape[1], view.shape[0]
         self._origin: Matrix = np.eye(3)
         self._features: dict[bool, Features] = {}
@@ -124,12 +128,34 @@ class Composite:
         height, width = view.shape[:2]
         marks = cv2.dilate(cells.astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
         marks = cv2.resize(marks, (width, height), interpolation=cv2.INTER_NEAREST)
-        picture, mask = self._placed(view, np.asarray(marks, np.uint8), pose)
+        placed = self._placed(view, np.asarray(marks, np.uint8), pose)
+        if placed is None:
+            return
+        area, picture, mask = placed
         where = mask > 0
-        self.picture[where] = picture[where]
-        self._known[where] = 255
-        self._fresh[where] = 255
+        self.picture[area][where] = picture[where]
+        self._known[area][where] = 255
+        self._fresh[area][where] = 255
         self._features.clear()
+
+    def suspect(self, cells: Mask, pose: Matrix, width: int, height: int) -> Mask:
+        """Remember that these cells of a view differed from the picture; returns those that did so in the last view.
+
+        What differs in one place of the canvas under two poses lies on the canvas, not on the screen.
+        """
+        rows, columns = cells.shape
+        down = (
+            self._suspects.shape[1] / self.picture.shape[1],
+            self._suspects.shape[0] / self.picture.shape[0],
+        )
+        matrix = (scaling(*down) @ pose @ scaling(width / columns, height / rows))[:2]
+        marks = cells.astype(np.uint8)
+        back = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        before = cv2.warpAffine(self._suspects, matrix, (columns, rows), flags=back)
+        size = self._suspects.shape[1], self._suspects.shape[0]
+        self._suspects = np.asarray(cv2.warpAffine(marks, matrix, size, flags=cv2.INTER_NEAREST), np.uint8)
+        near = cv2.dilate(before, np.ones((3, 3), np.uint8))
+        return np.asarray((near > 0) & cells, np.bool_)
 
     def settle(self) -> None:
         """Forget what is fresh: a stage was taken."""
@@ -167,14 +193,17 @@ class Composite:
             self.picture = np.asarray(cv2.copyMakeBorder(self.picture, *border), np.uint8)
             self._known = np.asarray(cv2.copyMakeBorder(self._known, *border), np.uint8)
             self._fresh = np.asarray(cv2.copyMakeBorder(self._fresh, *border), np.uint8)
+            size = self.picture.shape[1] // CELL, self.picture.shape[0] // CELL
+            self._suspects = np.zeros((size[1], size[0]), np.uint8)
         move = shifting(left, top)
         self._origin = move @ self._origin
-        everywhere = np.full((height, width), 255, np.uint8)
-        picture, mask = self._placed(view, everywhere, move @ pose)
-        new = (mask > 0) & (self._known == 0)
-        self.picture[new] = picture[new]
-        self._known[new] = 255
-        self._features.clear()
+        placed = self._placed(view, np.full((height, width), 255, np.uint8), move @ pose)
+        if placed is not None:
+            area, picture, mask = placed
+            new = (mask > 0) & (self._known[area] == 0)
+            self.picture[area][new] = picture[new]
+            self._known[area][new] = 255
+            self._features.clear()
         return move
 
     def thumbnail(self) -> Gray:
@@ -216,22 +245,29 @@ class Composite:
         inside = cv2.erode(inside, np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE)
         return shrink(np.asarray(seen, np.uint8), wide, high), np.asarray(inside > 0, np.bool_)
 
-    def _placed(self, view: Pixels, marks: Gray, pose: Matrix) -> tuple[Pixels, Gray]:
-        """Return a view and a mask of it as they lie on the picture."""
+    def _placed(self, view: Pixels, marks: Gray, pose: Matrix) -> tuple[Area, Pixels, Gray] | None:
+        """Return the part of the picture that a view lies on, and the view and a mask of it as they lie there."""
         rows, columns = self.picture.shape[:2]
-        if view.shape == self.picture.shape and np.allclose(pose, np.eye(3), atol=1e-3):
-            return view, marks
         height, width = view.shape[:2]
+        corners = pose @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], np.float64)
+        left, right = max(0, int(corners[0].min())), min(columns, int(corners[0].max()) + 1)
+        top, bottom = max(0, int(corners[1].min())), min(rows, int(corners[1].max()) + 1)
+        if left >= right or top >= bottom:
+            return None
+        area = slice(top, bottom), slice(left, right)
+        pose = shifting(-left, -top) @ pose
+        size = right - left, bottom - top
+        if size == (width, height) and np.allclose(pose, np.eye(3), atol=1e-3):
+            return area, view, marks
         zoom = zoom_of(pose)
         if zoom < 1:
             # warpAffine does not average, so a zoomed-in view is made small first.
             view = shrink(view, max(1, round(width * zoom)), max(1, round(height * zoom)))
         matrix = pose @ scaling(width / view.shape[1], height / view.shape[0])
-        picture = cv2.warpAffine(
-            view, matrix[:2], (columns, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        mask = cv2.warpAffine(marks, pose[:2], (columns, rows), flags=cv2.INTER_NEAREST)
-        return np.asarray(picture, np.uint8), np.asarray(mask, np.uint8)
+        flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+        picture = cv2.warpAffine(view, matrix[:2], size, flags=flags, borderMode=border)
+        mask = cv2.warpAffine(marks, pose[:2], size, flags=cv2.INTER_NEAREST)
+        return area, np.asarray(picture, np.uint8), np.asarray(mask, np.uint8)
 
 
 def _enlarge(mask: Mask, width: int, height: int) -> Mask:

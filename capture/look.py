@@ -5,18 +5,22 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from capture.backlog import Backlog, NoteItem, StageItem
 from capture.coverage import Coverage, Gap
 from capture.elapsed import Elapsed
 from capture.frame import Frame, FrameSource, NoFrame
 from capture.pacer import SECOND, Pacer
-from capture.stages import Context, StageDetector
+from capture.stages import Context, Decision, StageDetector
 from sakigake.fingerprint.vector import pixel_digest_v1
 from sakigake.model import EntryType
 from sakigake.timeline.entry import Info
 
+BLACK_NS = 10 * SECOND
 Say = Callable[..., None]
 FIRST_SIGHT = frozenset({"first", "new_canvas"})
+NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 PASSED_OVER = frozenset({"not-a-picture", "too-small"})
 
 
@@ -54,15 +58,16 @@ class Looker:
         self._detector = StageDetector()
         self._acknowledged: deque[tuple[int, Frame]] = deque()
         self._unsettled: Frame | None = None
-        self._kept: Frame | None = None
+        self._kept = -1
         self._drawn: Frame | None = None
         self._sign = elapsed.now()
         self._looks_since = 0
         self._changed = False
+        self._black_since: int | None = None
 
     def kept(self, seq: int, frame: Frame) -> None:
-        """Learn from the writer that a stage is durable."""
-        self._acknowledged.append((seq, frame))
+        """Learn from the writer that a stage is durable. Its pixels are let go: this waits for the next look."""
+        self._acknowledged.append((seq, replace(frame, pixels=NO_PIXELS)))
 
     def note(self, kind: EntryType, info: Info) -> None:
         """Queue an entry about this moment."""
@@ -104,9 +109,7 @@ class Looker:
 
     def _nothing(self, seen: NoFrame) -> bool:
         if seen.reason == "source-gone":
-            if not self._coverage.reason:
-                self._say("record.lost", why=seen.detail)
-            self.gap(self._coverage.bad(seen.reason))
+            self._bad(seen.reason, why=seen.detail)
             return False
         self._good()
         if seen.reason in PASSED_OVER:
@@ -119,27 +122,21 @@ class Looker:
         self.exhausted = seen.reason == "exhausted"
         return seen.reason == "at-rest"
 
-    def _settle(self) -> None:
-        """Keep the last picture of a folder, if it shows anything new: a picture that is at rest was saved on purpose.
-
-        It is also shown to the detector once more, for which a picture that stays is a quiet one.
-        """
-        frame, self._unsettled = self._unsettled, None
-        if frame is not None:
-            self._decide(frame, self._elapsed.clock.mono_ns(), "at-rest")
-
     def _frame(self, frame: Frame) -> None:
         # The place for a gate: what must not be seen is turned away here, before anything is decided about it.
+        decision = self._judge(frame, frame.mono_ns)
+        if self._black_for_long(decision):
+            self._bad("blank")
+            return
         self._good()
-        new = self._decide(frame, frame.mono_ns)
+        self._changed = decision.label != "idle"
+        if decision.stage:
+            self._keep(frame, decision)
+        self._heartbeat_if_due()
         if not self.source.live:
-            self._unsettled = frame if new else None
+            self._unsettled = frame if self._changed and not decision.stage else None
 
-    def _decide(self, frame: Frame, mono_ns: int, keep_as: str = "") -> bool:
-        """Let the detector see a frame at a moment; returns whether it shows something new and is no stage yet.
-
-        With `keep_as` the frame is a stage even if the detector does not think so, and that is why.
-        """
+    def _judge(self, frame: Frame, mono_ns: int) -> Decision:
         while self._acknowledged:
             self._detector.kept(*self._acknowledged.popleft())
         decision = self._detector.step(replace(frame, mono_ns=mono_ns), Context())
@@ -147,20 +144,35 @@ class Looker:
             self._drawn = frame
         # The first sight of a canvas is no change, yet it is where the drawing starts from: it is kept as well.
         if decision.label in FIRST_SIGHT:
-            keep_as = decision.label
-        if keep_as and not decision.stage:
-            decision = replace(decision, stage=True, why=keep_as)
-        if decision.stage:
-            self._kept = frame
-            self._hand_over(StageItem(frame, decision))
-            self._sign = self._elapsed.now()
-            self._looks_since = 0
-            if not self.source.live:
-                self._wait_until_kept()
-        else:
-            self._heartbeat_if_due()
-        self._changed = decision.label != "idle"
-        return self._changed and not decision.stage
+            decision = replace(decision, stage=True, why=decision.label)
+        return decision
+
+    def _black_for_long(self, decision: Decision) -> bool:
+        """Say whether the picture is black and has been for a while: a minimised window, a permission not given."""
+        if decision.label != "blank":
+            self._black_since = None
+            return False
+        now = self._elapsed.now()
+        self._black_since = self._black_since or now
+        return now - self._black_since >= BLACK_NS
+
+    def _settle(self) -> None:
+        """Keep the last picture of a folder, if it shows anything new: a picture that is at rest was saved on purpose.
+
+        It is also shown to the detector once more, for which a picture that stays is a quiet one.
+        """
+        frame, self._unsettled = self._unsettled, None
+        if frame is not None:
+            decision = self._judge(frame, self._elapsed.clock.mono_ns())
+            self._keep(frame, decision if decision.stage else replace(decision, stage=True, why="at-rest"))
+
+    def _keep(self, frame: Frame, decision: Decision) -> None:
+        self._kept, self._drawn = frame.seq, None
+        self._sign = self._elapsed.now()
+        self._looks_since = 0
+        self._hand_over(StageItem(frame, decision))
+        if not self.source.live:
+            self._wait_until_kept()
 
     def _hand_over(self, item: StageItem) -> None:
         known = None if not self.known else self.known.get(pixel_digest_v1(item.frame.pixels))
@@ -181,8 +193,13 @@ class Looker:
 
         self._backlog.wait_empty(patient)
 
+    def _bad(self, reason: str, **detail: str) -> None:
+        if self._coverage.reason != reason:
+            self._say(f"record.{reason}", **detail)
+        self.gap(self._coverage.bad(reason))
+
     def _good(self) -> None:
-        if self._coverage.reason == "source-gone":
+        if self._coverage.reason in {"source-gone", "blank"}:
             self._say("record.back")
         self.gap(self._coverage.good(self.pacer.interval_s))
 
@@ -209,7 +226,7 @@ class Looker:
                 self._detector.kept(*self._acknowledged.popleft())
             self._settle()
             decision = self._detector.flush()
-            if decision is not None and self._drawn is not None and self._drawn is not self._kept:
+            if decision is not None and self._drawn is not None and self._drawn.seq != self._kept:
                 self._hand_over(StageItem(self._drawn, decision))
         finally:
             self.source.close()

@@ -6,6 +6,7 @@ upright, however the canvas itself is turned.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 import cv2
 import numpy as np
@@ -24,8 +25,20 @@ SAME_BOX = 0.6  # overlap over union at which two boxes are the same overlay
 SLIVER = 2  # cells: a strip this thin along the border is a pose off by a pixel
 ROUND = 0.75  # short side over long side of a brush outline
 ROUNDISH = 0.5
+HOLLOW = 0.6  # share of its box above which a region that has gone was no outline
+CENTRE = 2  # cells: how far from the pointer the middle of a brush outline may lie,
+CENTRE_SHARE = 0.05  # and this share of its width more
 EDGE = 3  # cells: this near, a region reaches the border of the view
 WHOLE = 0.6  # share of the view above which a region is no pop-up
+
+
+class Brush(Enum):
+    """How like the outline of the brush a region is: not, small and near the pointer, on it, or where it was."""
+
+    NONE = 0
+    NEAR = 1
+    CENTRED = 2
+    GONE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +101,29 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
-    """What a change is judged by, all in cells: the lines there were, those there are, those in both, the pointer."""
+    """What a change is judged by, all in cells: the lines there were, those there are, those in both.
+
+    `pointers` are where the pointer is and where it lately was; None when that is not known.
+    """
 
     before: Mask
     now: Mask
     kept: Mask
-    pointer: tuple[float, float] | None
+    pointers: tuple[tuple[float, float], ...] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sorted:
-    """The changed cells of a view, sorted: `drawn` is believed, `held` is not yet, the rest is dropped."""
+    """The changed cells of a view, sorted: `drawn` is believed, `held` is not yet, the rest is dropped.
+
+    `gone`: the brush was there and is no longer. `unsure`: the next sample will tell whether some of it is a stroke or the brush itself.
+    """
 
     drawn: Mask
     held: Mask
+    gone: Mask
     overlays: int
+    unsure: bool
 
 
 class OverlaySorter:
@@ -112,6 +133,11 @@ class OverlaySorter:
         self.waiting: list[Waiting] = []
         self._confirm = confirm
         self._specks: Mask | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Say whether the next sample decides something, even if nothing moves in it."""
+        return bool(self.waiting) or self._specks is not None
 
     def reset(self) -> None:
         """Forget what is held back: the view moved, so it no longer stands where it stood."""
@@ -124,9 +150,9 @@ class OverlaySorter:
         A region shaped like a pop-up is believed after `patience` samples. Specks are believed when they have stood
         for a sample and together make more than `few` of the view: dots and fine hatching.
         """
-        drawn, held, specks = np.zeros_like(changed), np.zeros_like(changed), np.zeros_like(changed)
+        drawn, held, specks, gone = (np.zeros_like(changed) for _ in range(4))
         still: list[Waiting] = []
-        overlays = 0
+        overlays, unsure = 0, False
         fresh = _fresh(around)
         for box, region in regions(changed):
             cut = region & changed[box.rows, box.columns]
@@ -136,7 +162,14 @@ class OverlaySorter:
             known = next((one for one in self.waiting if one.box.overlap(box) >= SAME_BOX), None)
             if known is None and self._cover(box, region, fresh, around):
                 known = Waiting(box, patience)
-            if known is None and self._outline(box, around.pointer):
+            if known is None and (brush := _brush(box, region, around)) is not Brush.NONE:
+                if brush is Brush.CENTRED:
+                    held[box.rows, box.columns] |= region
+                    continue
+                if brush is Brush.GONE:
+                    gone[box.rows, box.columns] |= region
+                    continue
+                unsure = True
                 known = Waiting(box, self._confirm)
             if known is None or known.samples >= known.needed:
                 drawn[box.rows, box.columns] |= cut
@@ -146,12 +179,12 @@ class OverlaySorter:
             held[wide.rows, wide.columns] = True
             still.append(Waiting(box, known.needed, known.samples + 1))
         self.waiting = still
-        if self._specks is not None:
-            lasting = specks & self._specks
-            if float(lasting.mean()) >= few:
-                drawn |= lasting
-        self._specks = specks if specks.any() else None
-        return Sorted(drawn, held & ~drawn, overlays)
+        if self._specks is not None and float((specks & self._specks).mean()) >= few:
+            drawn |= specks & self._specks
+            specks &= ~drawn
+        self._specks = specks if float(specks.mean()) >= few else None
+        unsure = unsure or self._specks is not None
+        return Sorted(drawn, held & ~drawn, gone & ~drawn, overlays, unsure)
 
     def doubt(
         self, changed: Mask, around: Surroundings, unknown: Mask, patience: int, coarser: float
@@ -180,18 +213,6 @@ class OverlaySorter:
         return doubts
 
     @staticmethod
-    def _outline(box: Box, pointer: tuple[float, float] | None) -> bool:
-        """Say whether a region may be the brush's outline: small and near the pointer, or centred on it."""
-        small = max(box.width, box.height) < COMPACT
-        roundness = min(box.width, box.height) / max(box.width, box.height)
-        if pointer is None:
-            # Only seeing it twice in one place tells a small stroke from a brush.
-            return small and roundness > ROUNDISH
-        x, y = box.left + box.width / 2 - pointer[0], box.top + box.height / 2 - pointer[1]
-        off = max(abs(x), abs(y))
-        return (small and off < NEAR) or (roundness > ROUND and off <= 2 + 0.05 * box.width)
-
-    @staticmethod
     def _cover(box: Box, region: Mask, fresh: Mask, around: Surroundings) -> bool:
         """Say whether a region is shaped like something laid over the canvas: upright, framed, hiding what was there."""
         height, width = fresh.shape
@@ -209,6 +230,24 @@ class OverlaySorter:
             return False
         sides = _sides(box, fresh)
         return bool(sides) and float(np.mean(sides)) >= FRAMED
+
+
+def _brush(box: Box, region: Mask, around: Surroundings) -> Brush:
+    """Say whether a region may be the outline of the brush, here now or here no longer."""
+    small = max(box.width, box.height) < COMPACT
+    roundness = min(box.width, box.height) / max(box.width, box.height)
+    if around.pointers is None:
+        return Brush.NEAR if small and roundness > ROUNDISH else Brush.NONE
+    middle = box.left + box.width / 2, box.top + box.height / 2
+    off = [max(abs(middle[0] - x), abs(middle[1] - y)) for x, y in around.pointers]
+    centred = CENTRE + CENTRE_SHARE * box.width
+    if not off or roundness <= ROUND or min(off) > centred:
+        return Brush.NEAR if small and off and off[0] < NEAR else Brush.NONE
+    if off[0] <= centred:
+        return Brush.CENTRED
+    left = np.count_nonzero(around.now[box.rows, box.columns] & region)
+    was = np.count_nonzero(around.before[box.rows, box.columns] & region)
+    return Brush.GONE if was > 2 * left and float(region.mean()) < HOLLOW else Brush.NONE
 
 
 def regions(changed: Mask) -> Iterator[tuple[Box, Mask]]:

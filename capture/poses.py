@@ -23,11 +23,14 @@ from capture.registration import (
 )
 from capture.rules import Rules
 
-COARSE = 2  # cells per pixel of the maps in which zooms are tried
-ZOOM_STEP = 1.06
-ZOOM_STEPS = 32
+COARSE = 3  # cells per pixel of the maps in which zooms are tried first
+ZOOM_STEP = 1.1
+ZOOM_STEPS = 20
 SMALLEST_MAP = 8
-PROMISING = 0.55
+FEWEST_LINES = 100
+PROMISING = 0.5
+FINER = 5  # zooms tried within one step, each way
+SLACK = 8  # cells around a coarse place in which the fine one is looked for
 
 
 class PoseFinder:
@@ -132,49 +135,82 @@ def zooms(view: Mask, canvas: Mask, cell: tuple[float, float]) -> Iterator[Matri
     line cells; `cell` is the size of a canvas cell in canvas pixels. At most two poses: the best zoom inwards and
     the best outwards.
     """
-    view_map, canvas_map = _map(view), _map(canvas)
-    if view_map is None or canvas_map is None:
+    if min(int(np.count_nonzero(view)), int(np.count_nonzero(canvas))) < FEWEST_LINES:
         return
-    to_view = scaling(1 / (CELL * COARSE))
-    to_canvas = scaling(cell[0] * COARSE, cell[1] * COARSE)
-    if (inward := _lay(view_map, canvas_map)) is not None:
+    to_view, to_canvas = scaling(1 / CELL), scaling(*cell)
+    if (inward := _lay(view, canvas)) is not None:
         yield to_canvas @ inward @ to_view
-    if (outward := _lay(canvas_map, view_map)) is not None:
+    if (outward := _lay(canvas, view)) is not None:
         yield to_canvas @ np.linalg.inv(outward) @ to_view
 
 
-def _map(lines: Mask) -> NDArray[np.float32] | None:
-    """Return the share of line cells, coarsely; None when there is too little to lay anything over."""
-    coarse = shrink_mask(lines, COARSE)
-    return coarse if min(coarse.shape) >= SMALLEST_MAP and float(coarse.sum()) > SMALLEST_MAP else None
-
-
-def _lay(small: NDArray[np.float32], large: NDArray[np.float32]) -> Matrix | None:
-    """Return the matrix that lays a shrunken `small` on `large` so that most lines meet, in map coordinates."""
-    # The view may look past the canvas, by up to a quarter of it.
-    right, down = large.shape[1] // 4, large.shape[0] // 4
-    large = np.asarray(cv2.copyMakeBorder(large, down, down, right, right, cv2.BORDER_CONSTANT), np.float32)
-    near = np.asarray(cv2.dilate(np.minimum(large * 3, 1), np.ones((3, 3), np.uint8)), np.float32)
-    best, found = PROMISING, None
+def _lay(small: Mask, large: Mask) -> Matrix | None:
+    """Return the matrix that lays a shrunken `small` on `large` so that most lines meet, in cells."""
+    coarse_small, coarse_large = shrink_mask(small, COARSE), shrink_mask(large, COARSE)
+    margin = coarse_large.shape[1] // 4, coarse_large.shape[0] // 4
+    target = _Target(coarse_large * COARSE, margin, exact=False)
+    best: tuple[float, float, int, int] | None = None
     for step in range(ZOOM_STEPS):
         zoom = ZOOM_STEP**-step
-        width, height = round(small.shape[1] * zoom), round(small.shape[0] * zoom)
+        fit = target.fit(coarse_small, zoom)
+        if fit is not None and (best is None or fit[0] > best[0]):
+            best = fit[0], zoom, fit[1], fit[2]
+    if best is None or best[0] < PROMISING:
+        return None
+    _, zoom, x, y = best
+    fine = small.astype(np.float32)
+    target = _Target(large.astype(np.float32), (margin[0] * COARSE, margin[1] * COARSE), exact=True)
+    best = None
+    for step in range(-FINER, FINER + 1):
+        near = zoom * ZOOM_STEP ** (step / FINER)
+        # Each zoom that is tried keeps the middle where it was.
+        left = round(x * COARSE + (zoom - near) * small.shape[1] / 2)
+        top = round(y * COARSE + (zoom - near) * small.shape[0] / 2)
+        fit = target.fit(fine, near, (left, top))
+        if fit is not None and (best is None or fit[0] > best[0]):
+            best = fit[0], near, fit[1], fit[2]
+    return None if best is None else shifting(best[2], best[3]) @ scaling(best[1])
+
+
+class _Target:
+    """The lines that others are laid over, with an empty margin: a view may look past the canvas.
+
+    `exact` rewards lines that meet in the middle; else meeting nearly is as good.
+    """
+
+    def __init__(self, lines: NDArray[np.float32], margin: tuple[int, int], *, exact: bool) -> None:
+        right, down = self._margin = margin
+        wide = cv2.copyMakeBorder(lines, down, down, right, right, cv2.BORDER_CONSTANT)
+        self._lines = np.minimum(np.asarray(wide, np.float32), 1)
+        if exact:
+            self._near = np.asarray(cv2.GaussianBlur(self._lines, (5, 5), 1.0), np.float32)
+        else:
+            self._near = np.asarray(cv2.dilate(self._lines, np.ones((3, 3), np.uint8)), np.float32)
+
+    def fit(
+        self, patch: NDArray[np.float32], zoom: float, around: tuple[int, int] | None = None
+    ) -> tuple[float, int, int] | None:
+        """Lay a patch, shrunken to `zoom`, where most of its lines meet; returns how well, and its left and top.
+
+        With `around` only left and top near there are tried. How well is the smaller of two shares: lines of the
+        patch that meet lines, and lines under the patch that are met, since any patch fits a busy corner.
+        """
+        width, height = round(patch.shape[1] * zoom), round(patch.shape[0] * zoom)
         if min(width, height) < SMALLEST_MAP:
-            break
-        if width > large.shape[1] or height > large.shape[0]:
-            continue
-        patch = np.minimum(cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA) * 3, 1)
-        total = float(patch.sum())
-        if total < SMALLEST_MAP:
-            break
-        there = cv2.matchTemplate(near, patch, cv2.TM_CCORR) / total
-        # How many lines of the canvas under the patch the patch explains: else any busy corner would fit.
-        wide = cv2.dilate(patch, np.ones((3, 3), np.uint8))
-        back = cv2.matchTemplate(large, np.asarray(wide, np.float32), cv2.TM_CCORR)
-        under = cv2.matchTemplate(large, np.ones_like(patch), cv2.TM_CCORR)
-        score = np.minimum(there, back / np.maximum(under, 1.0))
-        _, value, _, (x, y) = cv2.minMaxLoc(score)
-        if value > best:
-            best = value
-            found = shifting(x - right, y - down) @ scaling(width / small.shape[1], height / small.shape[0])
-    return found
+            return None
+        small = np.minimum(cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA) * COARSE, 1)
+        right, down = self._margin
+        rows, columns = self._near.shape
+        left = top = 0
+        if around is not None:
+            left, top = max(0, around[0] + right - SLACK), max(0, around[1] + down - SLACK)
+            columns, rows = min(columns, left + width + 2 * SLACK), min(rows, top + height + 2 * SLACK)
+        total = float(small.sum())
+        if width > columns - left or height > rows - top or total < SMALLEST_MAP:
+            return None
+        meets = cv2.matchTemplate(self._near[top:rows, left:columns], small, cv2.TM_CCORR)
+        _, value, _, (x, y) = cv2.minMaxLoc(meets)
+        x, y = x + left, y + top
+        under = self._lines[y : y + height, x : x + width]
+        met = float((under * cv2.dilate(small, np.ones((3, 3), np.uint8))).sum())
+        return min(value / total, met / max(1.0, float(under.sum()))), x - right, y - down

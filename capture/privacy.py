@@ -31,6 +31,8 @@ OTHER_TITLE = "privacy-other-title"
 COVERED = "privacy-covered"
 ABSENT = "privacy-absent"
 CHANGED = "privacy-changed"
+# These say nothing about what the pixels of the rectangle show; what covers it is accounted for by itself.
+ELSEWHERE = frozenset({COVERED, NO_FRONT, OTHER_IN_FRONT})
 # Over at the next look or the one after it: no pause needs to be written for these alone.
 BRIEF = frozenset({SETTLING, CHANGED})
 
@@ -52,10 +54,16 @@ class Rules:
         """Read the section [privacy] of the settings; raises ConfigError."""
         lists = {name: table.get(name, []) for name in ("programs", "titles")}
         for name, value in lists.items():
-            if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+            if not isinstance(value, list) or not all(
+                isinstance(item, str) and item.strip() for item in value
+            ):
                 raise ConfigError("privacy-list", name=name)
         settle_s = table.get("settle_s", SETTLE_S)
-        if isinstance(settle_s, bool) or not isinstance(settle_s, int | float) or not 0 <= settle_s <= MAX_SETTLE_S:
+        if (
+            isinstance(settle_s, bool)
+            or not isinstance(settle_s, int | float)
+            or not 0 <= settle_s <= MAX_SETTLE_S
+        ):
             raise ConfigError("privacy-settle", value=settle_s)
         folded = {name: tuple(item.strip().casefold() for item in value) for name, value in lists.items()}
         return cls(folded["programs"], folded["titles"], float(settle_s))
@@ -107,6 +115,11 @@ class Gate:
         self.program = ""
         self.caveats: tuple[str, ...] = ()
 
+    @property
+    def follows(self) -> bool:
+        """Say whether the gate is that of one window, wherever it goes, and not of a place."""
+        return self._target is not None
+
     def open(self, region: Region) -> None:
         """Take the program in the middle of `region` as the allowed one, unless the rules name programs.
 
@@ -137,33 +150,26 @@ class Gate:
     def check(self, region: Region) -> Clear | Blocked:
         """Say whether `region` may be grabbed now."""
         try:
-            desktop = self._watcher.look(region)
-            if self._target is not None:
-                return self._of_window(desktop, self._target())
-            return self._of_region(desktop, region)
+            if self._target is None:
+                return self._of_region(self._watcher.look(region), region)
+            target = self._target()
+            return self._of_window(self._watcher.look(region, target), target)
         except OSError:
             return self._blocked(UNREADABLE, [region])
 
     def _of_region(self, desktop: Desktop, region: Region) -> Clear | Blocked:
         allowed = self._allowed(desktop)
         seen = desktop.seen_in(region)
-        if desktop.locked:
-            return self._blocked(LOCKED, [region])
         foreign = [part for window, parts in seen if not window.kin & allowed for part in parts]
         foreign += [stir.area for stir in desktop.stirs if not (stir.popup and stir.kin & allowed)]
         if foreign:
             # What only passed by is no reason to stop, but what it showed may still be there.
             self._settling.unsure(COVERED, foreign)
-        if any(not window.kin & allowed for window, _ in seen):
-            return Blocked(COVERED)
-        if not seen and (self._pinned or self._rules.programs):
-            return self._blocked(ABSENT, [region])
-        if reason := self._front(desktop.front, allowed, fronted=desktop.fronted):
-            return self._blocked(reason, [])
-        for window, _ in seen:
-            if not window.popup and (reason := self._title(window, wanted=bool(self._rules.titles))):
-                return self._blocked(reason, [region])
-        if reason := self._settling.wait(desktop, [window for window in desktop.windows if window.kin & allowed]):
+        if reason := self._why_not(desktop, [window for window, _ in seen], allowed):
+            return self._blocked(reason, [] if reason in ELSEWHERE else [region])
+        if reason := self._settling.wait(
+            desktop, [window for window in desktop.windows if window.kin & allowed]
+        ):
             return Blocked(reason)
         return Clear(
             mark=(
@@ -173,6 +179,27 @@ class Gate:
             ),
             pointer=desktop.pointer,
         )
+
+    def _why_not(self, desktop: Desktop, seen: Sequence[Window], allowed: Kin) -> str:
+        """Return what speaks against the picture that `seen` make; empty when nothing does."""
+        if desktop.locked:
+            return LOCKED
+        if any(not window.kin & allowed for window in seen):
+            return COVERED
+        if not seen and self._wants_program:
+            return ABSENT
+        titles = (self._title(window, wanted=bool(self._rules.titles)) for window in seen if not window.popup)
+        return self._front(desktop, allowed) or next(filter(None, titles), "")
+
+    def _front(self, desktop: Desktop, allowed: Kin) -> str:
+        if desktop.front is None:
+            # Where nothing can be in front, or nothing but the bare screen is wanted, nothing in front is no harm.
+            return NO_FRONT if desktop.fronted and self._wants_program else ""
+        return self._title(desktop.front, wanted=True) if desktop.front.kin & allowed else OTHER_IN_FRONT
+
+    @property
+    def _wants_program(self) -> bool:
+        return bool(self._pinned or self._rules.programs)
 
     def _of_window(self, desktop: Desktop, target: int | None) -> Clear | Blocked:
         if desktop.locked:
@@ -199,12 +226,6 @@ class Gate:
             if any(fnmatchcase(name, wish) for name in window.names or ("",) for wish in self._rules.programs)
             for kin in window.kin
         )
-
-    def _front(self, front: Window | None, allowed: Kin, *, fronted: bool) -> str:
-        if front is None:
-            # Where nothing can be in front, or nothing but the bare screen is wanted, nothing in front is no harm.
-            return NO_FRONT if fronted and (self._pinned or self._rules.programs) else ""
-        return self._title(front, wanted=True) if front.kin & allowed else OTHER_IN_FRONT
 
     def _title(self, window: Window, *, wanted: bool) -> str:
         if window.title is None:

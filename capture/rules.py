@@ -8,7 +8,7 @@ class Rules:
     """Shares are of the cells of a view.
 
     `draw`: a change worth noticing. `stage`: enough for a stage once a quiet sample follows. `stage_at_once`: enough
-    without one. `stage_late`: enough after `late_s`. `contrast` of 255 levels: less is resampling or a codec.
+    without one. `stage_calm`: enough after `calm_samples` quiet ones. `stage_late`: enough after `late_s`. `contrast` of 255 levels: less is resampling or a codec.
 
     `same_lines`: share of the lines found in place that proves the old pose without looking for another.
     `pose_lines`: share that proves a pose by itself, `pose_lines_matched` when `min_inliers` matches agree on it.
@@ -23,6 +23,8 @@ class Rules:
     draw: float = 0.0006
     stage: float = 0.004
     stage_at_once: float = 0.06
+    stage_calm: float = 0.002
+    calm_samples: int = 2
     stage_late: float = 0.001
     late_s: float = 24.0
     contrast: int = 18

@@ -17,6 +17,7 @@ REMEMBERED = 32
 QUIET = frozenset({"idle", "cursor", "view", "overlay"})
 SMALL_OVERLAY = 0.03
 SHOWN = 0.5
+UNLIKE = 12  # of 255 levels, between two looks of the canvas
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Pending:
     area: float = 0.0
     since_ns: int = 0
     large: bool = False
+    quiet: int = 0
     seen_seq: int = -1
 
 
@@ -123,11 +125,14 @@ class StageDetector:
             pending.area += sight.area
             pending.large = pending.area >= rules.stage_at_once
             pending.seen_seq = frame.seq
-        quiet = sight.label in QUIET and sight.held < SMALL_OVERLAY
+            pending.quiet = 0
+        quiet = sight.label in QUIET and sight.held < SMALL_OVERLAY and not sight.unsure
         waited = (frame.mono_ns - pending.since_ns) / 1e9
         metrics = sight.metrics | {"pending": pending.area, "quiet": float(quiet)}
         why = ""
-        if quiet and pending.area >= rules.stage and self._shown(frame):
+        pending.quiet += quiet
+        enough = rules.stage if pending.quiet < rules.calm_samples else rules.stage_calm
+        if quiet and pending.area >= enough and self._shown(frame):
             why = "settled"
         elif sight.label == "draw" and pending.large and (was_large or burst):
             why = "large"
@@ -193,4 +198,4 @@ def unlike(one: Gray, other: Gray) -> int:
     """Count the cells in which two looks of the canvas differ."""
     if one.shape != other.shape:
         return one.size
-    return int(np.count_nonzero(np.abs(one.astype(np.int16) - other) > 12))
+    return int(np.count_nonzero(np.abs(one.astype(np.int16) - other) > UNLIKE))

@@ -1,10 +1,11 @@
-"""Follows one canvas through a stream of views: has it been drawn on, or has only the view of it changed?
+"""Follows one canvas through a stream of views, and tells drawing on it from another view of it.
 
 A view is first compared with the last one under the same pose. Only when the lines of the drawing are not where they
 were is a new pose looked for. Frame-pair scores (differences, hashes, SSIM, phase correlation) cannot do this: they
 score zooming and drawing alike.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import cv2
@@ -14,7 +15,19 @@ from capture.composite import Composite, Match
 from capture.frame import Pixels
 from capture.overlays import Doubt, OverlaySorter, Surroundings
 from capture.poses import PoseFinder
-from capture.registration import CELL, Edges, Mask, Matrix, Seen, edges_kept, far_apart, residue, zoom_of
+from capture.registration import (
+    CELL,
+    Edges,
+    Mask,
+    Matrix,
+    Seen,
+    edges_kept,
+    edges_of,
+    far_apart,
+    grid_of,
+    residue,
+    zoom_of,
+)
 from capture.rules import Rules
 
 BLACK = 8  # a picture no brighter than this anywhere is a screen that is off, not a canvas
@@ -23,6 +36,7 @@ STILL = 0.01  # share of cells by which an unexplained view may differ from the 
 ALMOST_ALL = 0.5  # changed share above which a view without lines shows something else
 LEFT_BEHIND = 0.8  # share of the lines left that lie where they lay: then something was taken away
 ROOTED = 0.2  # share of the old lines that must be among them
+AGAIN = 0.5  # share of a doubt's cells that must have differed under the last pose too
 HEALED = 0.3  # share of a doubt's cells that may still differ when it has gone
 STRAIGHT = 0.3  # share of a row or column of cells that makes it a border of the page
 FEW = 40  # cells: fewer are no drawing
@@ -31,11 +45,15 @@ SEARCHES = 4  # after this many samples without a pose, only every so many more 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one view showed. `area` is the share of it that was drawn on, `held` the share under an overlay."""
+    """What one view showed. `area` is the share of it that was drawn on, `held` the share under an overlay.
+
+    `unsure`: the next view will tell more, so this is not a quiet one.
+    """
 
     label: str
     area: float = 0.0
     held: float = 0.0
+    unsure: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
 
 
@@ -88,6 +106,7 @@ class CanvasTracker:
         self._previous: Pixels | None = None
         self._lost: Lost | None = None
         self._counted_elsewhere = False
+        self._pointers: deque[tuple[float, float]] = deque(maxlen=3)
 
     def look_away(self) -> None:
         """Another window was in front: the next view is compared with the canvas, not with that window."""
@@ -96,6 +115,8 @@ class CanvasTracker:
     def see(self, view: Pixels, around: Circumstances) -> Sight:
         """Take in one view and say what it shows."""
         metrics: dict[str, float] = {}
+        if around.pointer is not None:
+            self._pointers.appendleft((around.pointer[0] / CELL, around.pointer[1] / CELL))
         if int(view.max()) < BLACK:
             self._previous = None
             return Sight("blank")
@@ -108,24 +129,34 @@ class CanvasTracker:
         if previous is not None and previous.shape == view.shape:
             metrics["idle"] = moving_share(view, previous, MOVING_LOSSY if around.lossy else MOVING)
             unmoved = metrics["idle"] < self.rules.idle
-            unsettled = self._lost is not None or self._sorter.waiting or self._doubts
-            if unmoved and not unsettled and self._unseen is None:
-                return Sight("idle", metrics=metrics)
-        seen = Seen.of(view)
+        unsettled = self._lost is not None or self._sorter.waits or self._doubts or self._unseen is not None
+        if unmoved and not unsettled:
+            return Sight("idle", metrics=metrics)
+        return self._judge(Seen.of(view), local, composite, around, metrics, unmoved=unmoved)
+
+    def _judge(
+        self,
+        seen: Seen,
+        local: Seen,
+        composite: Composite,
+        around: Circumstances,
+        metrics: dict[str, float],
+        *,
+        unmoved: bool,
+    ) -> Sight:
+        """Find the pose of a view, and with it what kind of view it is."""
         change = self._compare(local, seen, around, metrics)
         if change is not None and change.steady and self.pose is not None:
             self._lost = None
             return self._same_pose(seen, change, composite, around, metrics)
-        found = None
-        if not (unmoved and self._lost is not None):
+        found, lost = None, self._lost
+        if not (unmoved and lost is not None):
             last = (local, self.pose) if self.pose is not None else None
-            thorough = (
-                self._lost is None or self._lost.samples % SEARCHES == 0 or self._lost.samples < SEARCHES
-            )
+            thorough = lost is None or lost.samples < SEARCHES or lost.samples % SEARCHES == 0
             contrast = self._contrast(around)
             found = self._finder.find(seen, composite, last, contrast, metrics, thorough=thorough)
         if found is None:
-            return self._wander(seen, local, change, composite, around, metrics)
+            return self._wander(seen, change, composite, around, metrics)
         self._lost = None
         height, width = seen.view.shape[:2]
         metrics |= {
@@ -136,7 +167,7 @@ class CanvasTracker:
         near = self.pose is not None and far_apart(found.pose, self.pose, width, height) < 1.5 * CELL
         if near and change is not None:
             return self._same_pose(seen, change, composite, around, metrics)
-        return self._new_pose(seen, found, around, metrics)
+        return self._new_pose(seen, found, composite, around, metrics)
 
     def _compare(
         self, local: Seen, seen: Seen, around: Circumstances, metrics: dict[str, float]
@@ -185,6 +216,7 @@ class CanvasTracker:
         surroundings = self._surroundings(change.before, seen, change.kept, around)
         result = self._sorter.sort(changed, surroundings, self._patience(around), self.rules.draw)
         drawn = result.drawn | self._settle_doubts(seen, composite, around)
+        self._overwrite(seen, result.gone)
         if self._unseen is not None:
             # The first look after the one that moved: a pop-up that named the new zoom has gone by now.
             self._overwrite(seen, self._unseen)
@@ -198,8 +230,10 @@ class CanvasTracker:
                 composite.paste(seen.view, drawn, self.pose)
             self._overwrite(seen, drawn)
             self._counted_elsewhere = self._counted_elsewhere or self.pose is None
-            return Sight("draw", area, held, metrics)
-        return Sight("overlay" if result.overlays or self._doubts else "cursor", 0.0, held, metrics)
+            return Sight("draw", area, held, metrics=metrics)
+        unsure = result.unsure or any(doubt.needed == self.rules.confirm_samples for doubt in self._doubts)
+        label = "overlay" if result.overlays or self._doubts else "cursor"
+        return Sight(label, 0.0, held, unsure, metrics)
 
     def _settle_doubts(self, seen: Seen, composite: Composite, around: Circumstances) -> Mask:
         """Look again at what differed when the view moved; returns what of it is drawing after all."""
@@ -231,7 +265,9 @@ class CanvasTracker:
             self._counted_elsewhere = False
         return drawn
 
-    def _new_pose(self, seen: Seen, found: Match, around: Circumstances, metrics: dict[str, float]) -> Sight:
+    def _new_pose(
+        self, seen: Seen, found: Match, composite: Composite, around: Circumstances, metrics: dict[str, float]
+    ) -> Sight:
         """Take a view that shows the canvas from elsewhere; what differs there has to prove itself."""
         self._sorter.reset()
         self.pose, self._local = found.pose, seen
@@ -241,16 +277,39 @@ class CanvasTracker:
         patience = self._patience(around)
         self._doubts = self._sorter.doubt(found.changed, surroundings, unknown, patience, found.coarser)
         self._unseen = unknown
+        drawn = self._seen_twice(composite, found, seen.view)
+        area = float(drawn.mean())
+        if area >= self.rules.draw:
+            composite.paste(seen.view, drawn, found.pose)
         held = sum(float(doubt.mask.mean()) for doubt in self._doubts)
-        metrics |= {"held": held, "moved": 1.0, "doubts": float(len(self._doubts))}
+        metrics |= {"area": area, "held": held, "moved": 1.0, "doubts": float(len(self._doubts))}
+        unsure = any(doubt.needed == self.rules.confirm_samples for doubt in self._doubts)
+        counted = self._counted_elsewhere
         if not self._doubts:
             self._counted_elsewhere = False
-        return Sight("view", 0.0, held, metrics)
+        if area >= self.rules.draw and not counted:
+            return Sight("draw", area, held, unsure, metrics)
+        return Sight("view", 0.0, held, unsure, metrics)
+
+    def _seen_twice(self, composite: Composite, found: Match, view: Pixels) -> Mask:
+        """Take out of the doubts, and return, what differs where it did under the last pose: it is on the canvas."""
+        differs, drawn = np.zeros_like(found.changed), np.zeros_like(found.changed)
+        for doubt in self._doubts:
+            if doubt.needed == self.rules.confirm_samples:
+                differs |= found.changed & doubt.mask
+        again = composite.suspect(differs, found.pose, view.shape[1], view.shape[0])
+        open_doubts = []
+        for doubt in self._doubts:
+            if np.count_nonzero(again & doubt.mask) > AGAIN * doubt.cells:
+                drawn |= found.changed & doubt.mask
+            else:
+                open_doubts.append(doubt)
+        self._doubts = open_doubts
+        return drawn
 
     def _wander(
         self,
         seen: Seen,
-        local: Seen,
         change: Change | None,
         composite: Composite,
         around: Circumstances,
@@ -267,7 +326,7 @@ class CanvasTracker:
         lost.samples += 1
         metrics["lost"] = float(lost.samples)
         empty = is_empty(seen.edges)
-        if empty and is_empty(local.edges) and is_empty(Seen.of(composite.picture).edges):
+        if empty and is_empty(edges_of(grid_of(composite.picture))) and not self._counted_elsewhere:
             # Zooming a blank page: there is nothing to register, and nothing to lose.
             self._anchor(seen)
             return Sight("view", metrics=metrics)
@@ -276,16 +335,14 @@ class CanvasTracker:
         if change is None or long:
             self._anchor(seen)
             return Sight("new_canvas", metrics=metrics)
-        if self.pose is None and change.steady:
+        settled = lost.still >= self.rules.settle_samples
+        if (self.pose is None and change.steady) or (settled and empty):
+            self._lost = None if empty else lost
             return self._same_pose(seen, change, composite, around, metrics)
-        if lost.still >= self.rules.settle_samples:
-            if empty:
-                self._lost = None
-                return self._same_pose(seen, change, composite, around, metrics)
-            if around.own:
-                # Surely the canvas, though it cannot be said which part: drawing on it still counts.
-                self.pose, self._local, self._doubts, self._unseen = None, seen, [], None
-                self._sorter.reset()
+        if settled and around.own:
+            # Surely the canvas, though it cannot be said which part: drawing on it still counts.
+            self.pose, self._local, self._doubts, self._unseen = None, seen, [], None
+            self._sorter.reset()
         return Sight("unknown", metrics=metrics)
 
     def _overwrite(self, seen: Seen, cells: Mask) -> None:
@@ -315,9 +372,8 @@ class CanvasTracker:
         self._finder.remember(self.pose, seen.view)
 
     def _surroundings(self, before: Mask, seen: Seen, kept: Mask, around: Circumstances) -> Surroundings:
-        pointer = around.pointer
-        cells = None if pointer is None else (pointer[0] / CELL, pointer[1] / CELL)
-        return Surroundings(before, seen.edges.strong, kept, cells)
+        pointers = None if around.pointer is None else tuple(self._pointers)
+        return Surroundings(before, seen.edges.strong, kept, pointers)
 
     def _patience(self, around: Circumstances) -> int:
         return self.rules.hold_samples_untitled if around.own is None else self.rules.hold_samples

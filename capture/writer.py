@@ -107,16 +107,19 @@ class Writer(threading.Thread):
         """Write until the backlog is closed and empty."""
         try:
             while not self._backlog.finished:
-                item = self._backlog.first(PATIENCE_S)
-                if item is not None:
-                    self._write(item)
-                    self._backlog.done()
+                self._take()
                 if self._checkpoints.due(self._ledger.size):
                     self._durably(lambda: self.checkpoint(important=self._checkpoints.with_stage))
             self._durably(lambda: self._store.end_session(self._ledger.session.id, self._elapsed.clock.now()))
             self._durably(lambda: self.checkpoint(important=True))
         except BaseException as error:  # noqa: BLE001 - kept for the watchdog, which ends the recording and says so
             self.failure = error
+
+    def _take(self) -> None:
+        item = self._backlog.first(PATIENCE_S)
+        if item is not None:
+            self._write(item)
+            self._backlog.done()
 
     def checkpoint(self, *, important: bool) -> None:
         """Sign what there is and queue it for the authorities; raises SakigakeError."""

@@ -40,7 +40,7 @@ class Gated:
         after = self._gate.check(seen.region)
         if isinstance(after, Blocked):
             return NoFrame(after.reason)
-        if before != after or seen.region != region:
+        if before != after or not (self._gate.follows or seen.region == region):
             return NoFrame(CHANGED)
         self.own_window = after.own_window
         self.pointer = _inside(after.pointer, seen)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from capture.frame import Frame, NoFrame, Pixels, Region
-from capture.windows.model import Desktop, Window, bears, choose
+from capture.windows.model import Desktop, Window, bears, choose, number_of
 from sakigake.clock import Clock
 from sakigake.errors import NotFoundError, SakigakeError, UsageError
 
@@ -27,6 +27,9 @@ class WindowPixels(Protocol):
 
     def aim(self, window: Window) -> None:
         """Take this window from now on; raises SakigakeError when it cannot be read."""
+
+    def title(self) -> str | None:
+        """Return the window's title now."""
 
     def place(self) -> Region | None:
         """Return where on the screen the inside of the window is; None when it is not there."""
@@ -123,18 +126,18 @@ class WindowSource:
             return NoFrame("source-gone", str(error))
 
     def _grab(self) -> Frame | NoFrame:
-        pixels, window = self._pixels, self._window
-        if pixels is None or window is None:
+        pixels = self._pixels
+        if pixels is None:
             return NoFrame("window-closed")
-        if self._other_title(pixels, window):
+        if self._other_title(pixels):
             return NoFrame("window-other-title")
         wall, mono = self._clock.wall_ns(), self._clock.mono_ns()
         taken = pixels.take()
         if isinstance(taken, NoFrame):
-            if taken.reason == "window-closed" and not self._wanted.strip()[:1].isdecimal():
-                self._window = None
+            if taken.reason == "window-closed" and number_of(self._wanted) is None:
+                self._window = None  # looked for again; an id may by now be another program's
             return taken
-        if self._other_title(pixels, window):
+        if self._other_title(pixels):
             return NoFrame("window-other-title")
         image, place = taken
         region = self._region = self._cut(place)
@@ -154,13 +157,9 @@ class WindowSource:
             scale=scale,
         )
 
-    def _other_title(self, pixels: WindowPixels, window: Window) -> bool:
-        """Say whether a window that was named by its title bears another one now. One that is hidden is judged by
-        the pixels: there are none."""
-        if not self._by_title:
-            return False
-        now = pixels.windows().find(window.id)
-        return now is not None and not bears(now.title, self._wanted.strip().casefold())
+    def _other_title(self, pixels: WindowPixels) -> bool:
+        """Say whether a window that was named by its title bears another one now."""
+        return self._by_title and not bears(pixels.title(), self._wanted.strip().casefold())
 
     def _cut(self, place: Region | None) -> Region | None:
         """Return the rectangle of the screen that a frame shows; None when too little of it is in the window."""
@@ -190,10 +189,11 @@ def connected() -> WindowPixels:
         from capture.windows.win32 import Win32Pixels  # noqa: PLC0415 - exists on Windows only
 
         return Win32Pixels()
-    if sys.platform == "darwin":
+    elif sys.platform == "darwin":  # noqa: RET505 - a type checker takes one branch only
         from capture.windows.darwin import DarwinPixels  # noqa: PLC0415 - exists on macOS only
 
         return DarwinPixels()
-    from capture.windows.x11pixels import X11Pixels  # noqa: PLC0415 - not on the others
+    else:
+        from capture.windows.x11pixels import X11Pixels  # noqa: PLC0415 - not on the others
 
-    return X11Pixels()
+        return X11Pixels()

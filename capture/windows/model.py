@@ -80,8 +80,11 @@ class Desktop:
 class Watcher(Protocol):
     """Looks at the screen's windows. Owned by one thread; everything may raise OSError when it cannot look."""
 
-    def look(self, region: Region) -> Desktop:
-        """Return what is on the screen now. `region` is where changes count and titles are wanted."""
+    def look(self, region: Region, window: int | None = None) -> Desktop:
+        """Return what is on the screen now.
+
+        `region` is where changes count and titles are wanted; that of `window` is wanted wherever it is.
+        """
 
     def demand(self, areas: Sequence[Region], windows: Iterable[Window]) -> None:
         """Have `windows` painted anew in `areas`: something stood there that may still show."""
@@ -103,15 +106,19 @@ def choose(windows: Iterable[Window], wanted: str) -> list[Window]:
     `?`; only if nothing bears it as a name, a part of a title will do. Menus and tips are never meant.
     """
     proper = sorted((window for window in windows if not window.popup), key=_size, reverse=True)
-    try:
-        number = int(wanted, 0)
-    except ValueError:
-        pass
-    else:
+    if (number := number_of(wanted)) is not None:
         return [window for window in proper if number in {window.id, window.outer}]
     wish = wanted.strip().casefold()
     named = [window for window in proper if any(fnmatchcase(name, wish) for name in window.names)]
     return named or [window for window in proper if bears(window.title, wish)]
+
+
+def number_of(wanted: str) -> int | None:
+    """Return the id that `wanted` is; None when it is a name or a title."""
+    try:
+        return int(wanted, 0)
+    except ValueError:
+        return None
 
 
 def bears(title: str | None, wish: str) -> bool:

@@ -35,8 +35,10 @@ class Repaint:
             wire.order(self._fixes.opcode, 5, word(self._scratch))  # CreateRegion, empty
 
     def demand(self, areas: Sequence[Region], windows: Iterable[int]) -> None:
-        """Ask for `areas` of `windows` and all windows in them to be painted. Pixels of no window need no proof:
-        the server paints the root itself, and at once."""
+        """Ask for `areas` of `windows` and all windows in them to be painted.
+
+        What belongs to none of them needs no proof: the server paints the root itself, and at once.
+        """
         if self._damage is None or not self._scratch:
             return
         # What was painted until now counts for the older demands only.

@@ -1,4 +1,4 @@
-"""When is something that stood in the picture surely gone from its pixels?
+"""The wait until something that stood in the picture is surely gone from its pixels.
 
 A compositor may fade it out, and without a compositor it stays until the program below has painted over it. So some
 time must pass, and where all windows share the screen's pixels the fresh paint must be proven (see repaint.py).
@@ -47,6 +47,8 @@ class Settling:
             return ""
         if self._veiled and not desktop.composited:
             self._watcher.demand(self._veiled, painters)
+            # The server may paint the background at once and the program its picture some moments later.
+            self._last = self._clock.mono_ns()
         self._veiled = []
         now, painted = self._clock.mono_ns(), self._watcher.repainted()
         if painted and now - self._last >= self._settle:

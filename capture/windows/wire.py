@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 CHECKED = 1
 ANY = 0
+BITS = 32
 
 
 class WireError(ConnectionError):
@@ -28,8 +29,11 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What the connection's setup says: `mask` has the bits of an id that count inside one client (the rest name
-    the client), `bgrx` that a pixel of the root has four bytes, blue first."""
+    """What the connection's setup says of the screen.
+
+    `mask` has the bits of an id that count inside one client (the rest name the client); `bgrx` says that a pixel of
+    the root has four bytes, blue first.
+    """
 
     number: int
     root: int
@@ -130,7 +134,9 @@ class Wire:
         vector[2].base, vector[2].length = ctypes.addressof(data), len(data) - 1
         request = _Request(1, None, opcode, void)
         place = ctypes.addressof(vector) + 2 * ctypes.sizeof(_Iovec)
-        number: int = self._lib.xcb_send_request(self._link, 0 if void else CHECKED, place, ctypes.byref(request))
+        number: int = self._lib.xcb_send_request(
+            self._link, 0 if void else CHECKED, place, ctypes.byref(request)
+        )
         if not number:
             raise WireError("X11")
         return number
@@ -213,17 +219,27 @@ def _screen(setup: bytes, number: int) -> Screen:
     wide = {setup[place + 8 * i]: setup[place + 8 * i + 1] for i in range(formats)}
     place += 8 * formats
     for here in range(number + 1):
-        root, width, height = *struct.unpack_from("<I", setup, place), *struct.unpack_from("<HH", setup, place + 20)
-        visual, depth, depths = *struct.unpack_from("<I", setup, place + 32), setup[place + 38], setup[place + 39]
+        root, width, height = (
+            *struct.unpack_from("<I", setup, place),
+            *struct.unpack_from("<HH", setup, place + 20),
+        )
+        visual, depth, depths = (
+            *struct.unpack_from("<I", setup, place + 32),
+            setup[place + 38],
+            setup[place + 39],
+        )
         place += 40
         blue_first = False
         for _ in range(depths):
             visuals = struct.unpack_from("<H", setup, place + 2)[0]
             place += 8
             for _ in range(visuals):
-                known, masks = struct.unpack_from("<I", setup, place)[0], struct.unpack_from("<III", setup, place + 8)
+                known, masks = (
+                    struct.unpack_from("<I", setup, place)[0],
+                    struct.unpack_from("<III", setup, place + 8),
+                )
                 blue_first |= known == visual and masks == (0xFF0000, 0xFF00, 0xFF)
                 place += 24
-        bgrx = little_endian and blue_first and wide.get(depth) == 32
+        bgrx = little_endian and blue_first and wide.get(depth) == BITS
         screen = Screen(here, root, width, height, depth, mask, bgrx)
     return screen

@@ -17,7 +17,17 @@ from capture.windows.wire import Wire
 from capture.windows.x11facts import Owner, Placed, word
 
 SUBSTRUCTURE, PROPERTY = 1 << 19, 1 << 22
-CREATE, DESTROY, UNMAP, MAP, REPARENT, CONFIGURE, GRAVITY, CIRCULATE, CHANGED = 16, 17, 18, 19, 21, 22, 24, 26, 28
+CREATE, DESTROY, UNMAP, MAP, REPARENT, CONFIGURE, GRAVITY, CIRCULATE, CHANGED = (
+    16,
+    17,
+    18,
+    19,
+    21,
+    22,
+    24,
+    26,
+    28,
+)
 SAVER_ON = 1
 NO_FOCUS = (0, 1)  # None and PointerRoot
 # These draw notifications and their lock screen themselves, in no window of the screen.
@@ -37,10 +47,15 @@ class X11Watcher:
         self._fresh = False
         self._changes = 0
 
-    def look(self, region: Region) -> Desktop:
+    def look(self, region: Region, window: int | None = None) -> Desktop:
         """Return what is on the screen now; raises WireError."""
         try:
-            return self._look(self._connected(), region)
+            desktop = self._look(wire := self._connected(), region)
+            found = desktop.find(window) if window is not None else None
+            if found is None or found.title is not None:
+                return desktop
+            titled = replace(found, title=facts.title(wire, found.id))
+            return replace(desktop, windows=tuple(titled if one is found else one for one in desktop.windows))
         except OSError:
             self.close()
             raise
@@ -75,7 +90,10 @@ class X11Watcher:
     def caveats(self) -> tuple[str, ...]:
         """Return "shell-draws" where the desktop shows notifications that are no windows."""
         wire = self._connected()
-        name = facts.title(wire, next(iter(self._root("_NET_SUPPORTING_WM_CHECK", wire)), wire.screen.root)) or ""
+        name = (
+            facts.title(wire, next(iter(self._root("_NET_SUPPORTING_WM_CHECK", wire)), wire.screen.root))
+            or ""
+        )
         return ("shell-draws",) if name.casefold().startswith(SHELLS) else ()
 
     def _root(self, name: str, wire: Wire) -> tuple[int, ...]:
@@ -210,11 +228,12 @@ def _after(wire: Wire, event: bytes, before: Placed | None) -> Placed | None:
         left, top, width, height, border = struct.unpack_from("<hhHHH", event, 12 if kind == CREATE else 16)
         area = Region(left, top, width + 2 * border, height + 2 * border)
         popup = event[22 if kind == CREATE else 26] != 0
-        return replace(known, area=area, border=border, viewable=known.viewable and kind == CONFIGURE, popup=popup)
+        return replace(
+            known, area=area, border=border, viewable=known.viewable and kind == CONFIGURE, popup=popup
+        )
     return replace(known, viewable=kind == MAP or (kind != UNMAP and known.viewable))
 
 
 def _pointer(wire: Wire) -> tuple[int, int] | None:
     data = wire.ask(38, 0, word(wire.screen.root))
     return struct.unpack_from("<hh", data, 16) if data is not None and data[1] else None
-

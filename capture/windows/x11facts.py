@@ -29,11 +29,20 @@ class Placed:
     input_only: bool
     popup: bool
 
+    @property
+    def inside(self) -> Region:
+        """Return the place as ConfigureNotify tells it: corner with, size without the border."""
+        area = self.area
+        return Region(area.left, area.top, area.width - 2 * self.border, area.height - 2 * self.border)
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose window it is: `client` is the program's own window inside the frame. Until a window manager has marked
-    that, the answer is not `sure`."""
+    """Whose window it is.
+
+    `client` is the program's own window inside the frame; until a window manager has marked it, the answer is not
+    `sure`.
+    """
 
     client: int
     kin: Kin
@@ -207,4 +216,6 @@ def _shape(wire: Wire, outer: int, placed: Placed) -> tuple[Region, ...]:
         return ()
     pieces = [struct.unpack_from("<hhHH", data, 32 + 8 * number) for number in range(count)]
     corner = area.left + placed.border, area.top + placed.border
-    return tuple(Region(corner[0] + left, corner[1] + top, width, height) for left, top, width, height in pieces)
+    return tuple(
+        Region(corner[0] + left, corner[1] + top, width, height) for left, top, width, height in pieces
+    )

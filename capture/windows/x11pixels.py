@@ -12,10 +12,10 @@ import numpy as np
 from capture.frame import NoFrame, Pixels, Region
 from capture.windows.model import EVERYWHERE, Desktop, Window, overlap
 from capture.windows.repaint import Repaint
-from capture.windows.settling import Settling
+from capture.windows.settling import SECOND, Settling
 from capture.windows.wire import Wire
 from capture.windows.x11 import CONFIGURE, DESTROY, GRAVITY, MAP, REPARENT, UNMAP, X11Watcher
-from capture.windows.x11facts import VIEWABLE, origin_of, places, top_level, word
+from capture.windows.x11facts import VIEWABLE, origin_of, places, title, top_level, word
 from sakigake.clock import Clock
 from sakigake.errors import SakigakeError
 
@@ -30,16 +30,21 @@ class X11Pixels:
 
     def __init__(self, display: str | None = None, clock: Clock | None = None, settle_s: float = 1.0) -> None:
         self._watcher = X11Watcher(display)
-        self._settling = Settling(self._watcher, clock or Clock(), settle_s)
+        self._clock = clock or Clock()
+        self._settle = int(settle_s * SECOND)
+        self._settling = Settling(self._watcher, self._clock, settle_s)
         self._wire = Wire(display)
         self._composite = self._wire.extension("Composite")
         if self._composite is not None:
-            self._wire.ask(self._composite.opcode, 0, struct.pack("<II", 0, 4))  # QueryVersion comes before all else
+            self._wire.ask(
+                self._composite.opcode, 0, struct.pack("<II", 0, 4)
+            )  # QueryVersion comes before all else
         self._repaint = Repaint(self._wire)
         self._window = self._outer = 0
         self._placed: Region | None = None
         self._renew = False
         self._unsettled = False
+        self._asked = 0
 
     @property
     def apart(self) -> bool:
@@ -55,7 +60,8 @@ class X11Pixels:
         placed = places(self._wire, [window.outer]).get(window.outer)
         if placed is not None and (placed.depth not in COLORFUL or not self._wire.screen.bgrx):
             raise SakigakeError("window-colors", bits=placed.depth)
-        self._window, self._outer, self._placed = window.id, window.outer, None
+        self._window, self._outer = window.id, window.outer
+        self._placed = placed.inside if placed is not None else None
         # Before the redirection, so that nothing which spoils the new pixmap goes unseen.
         self._wire.order(2, 0, struct.pack("<III", self._outer, 1 << 11, STRUCTURE))
         if self._composite is not None:
@@ -63,6 +69,10 @@ class X11Pixels:
         else:
             self._settling.unsure("window-covered", [window.area])
         self._renew = True
+
+    def title(self) -> str | None:
+        """Return the window's title now."""
+        return title(self._wire, self._window)
 
     def place(self) -> Region | None:
         """Return where on the screen the inside of the window is; None when it is not there."""
@@ -125,14 +135,20 @@ class X11Pixels:
             self._repaint.forget()
             self._repaint.demand([place], [self._outer])
             self._renew, self._unsettled = False, True
-        if self._unsettled and not self._repaint.done():
+            self._asked = self._clock.mono_ns()
+        # The server may have painted the background by itself; the program needs a moment for the rest.
+        if self._unsettled and not (
+            self._repaint.done() and self._clock.mono_ns() - self._asked >= self._settle
+        ):
             return NoFrame("window-stale")
         self._unsettled = False
         frame = places(self._wire, [self._outer]).get(self._outer)
         if frame is None or self._composite is None:
             return NoFrame("window-closed")
         pixmap = self._wire.new_id()
-        self._wire.order(self._composite.opcode, 6, struct.pack("<II", self._outer, pixmap))  # NameWindowPixmap
+        self._wire.order(
+            self._composite.opcode, 6, struct.pack("<II", self._outer, pixmap)
+        )  # NameWindowPixmap
         # The pixmap begins with the border, as the frame's place does.
         corner = place.left - frame.area.left, place.top - frame.area.top
         pixels = self._read(pixmap, Region(*corner, place.width, place.height))
@@ -156,12 +172,10 @@ class X11Pixels:
     def _uncovered(self, place: Region) -> int | NoFrame:
         """Return the count of changes so far while nothing lies over the window."""
         desktop = self._watcher.look(place)
-        over, mine = [], None
-        for window in desktop.windows:
-            if window.outer == self._outer:
-                mine = window
-                break
-            over.extend(part for part in (overlap(window.area, place),) if part is not None)
+        stack = [window.outer for window in desktop.windows]
+        mine = desktop.find(self._outer)
+        above = desktop.windows[: stack.index(self._outer)] if mine is not None else ()
+        over = [part for window in above if (part := overlap(window.area, place)) is not None]
         veiled = over + [stir.area for stir in desktop.stirs]
         if veiled:
             self._settling.unsure("window-covered", veiled)

@@ -57,11 +57,12 @@ def export(  # noqa: PLR0917 - click passes by name
     output: Path,
 ) -> None:
     """Write the package."""
-    from desk.commands.check import read_posted
     from desk.sessions import find, open_store
     from sakigake import settings
     from sakigake.anchor import trust
+    from sakigake.clock import parse_time
     from sakigake.evidence import package
+    from sakigake.model import Interval
     from sakigake.timeline import keys
     from sakigake.timeline.reading import stages as stages_of
 
@@ -76,7 +77,10 @@ def export(  # noqa: PLR0917 - click passes by name
         from watch.check import check_picture
         from watch.sanitise import extension_of
 
-        posted = read_posted(posted_not_before, posted_not_after)
+        posted = Interval(
+            parse_time(posted_not_before) if posted_not_before else None,
+            parse_time(posted_not_after) if posted_not_after else None,
+        )
         finding = check_picture(store, [found], post, posted)
         compared = package.Post(post, extension_of(post).removeprefix("."), finding)
     stamp, why = (None, words.text("export.stamp-off")) if no_stamp else stamper(loaded, trusted)

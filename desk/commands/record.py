@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 STOP_TIMEOUT_S = 40.0
 NICE = 10
+ONCE_INTERVAL_S = 0.5
 # What is worth a line on the screen only as an error: the rest goes to stdout for people, to stderr beside --json.
 ENDINGS = frozenset({"interrupt", "terminate", "stop", "exhausted", "time"})
 
@@ -91,15 +93,15 @@ def start(
     as_json: bool,
 ) -> int:
     """Record in the foreground until stopped."""
+    _be_small()
     from capture.loop import Plan, Recorder
-    from capture.sources.folder import POLL_S
     from capture.sources.screen import on_wayland
     from sakigake import settings
     from sakigake.clock import parse_duration
 
     configuration = settings.load()
     frames, name = _source(configuration, region, source, canvas, once=once)
-    usual_s = POLL_S if once else float(configuration.section("record")["interval_s"])
+    usual_s = ONCE_INTERVAL_S if once else float(configuration.section("record")["interval_s"])
     console = _Console(as_json=as_json)
     plan = Plan(
         source=frames,
@@ -122,7 +124,6 @@ def _source(
 ) -> "tuple[FrameSource, str]":
     """Return the source that was asked for and a name that tells it from others; raises UsageError."""
     from capture.frame import Region
-    from capture.sources.folder import FolderSource
     from capture.sources.screen import ScreenSource
 
     cut = Region.parse(canvas) if canvas else None
@@ -130,6 +131,8 @@ def _source(
     if (region is None) == (source is None):
         raise errors.UsageError("record-source-missing" if region is None else "record-two-sources")
     if kind == "folder" and value:
+        from capture.sources.folder import FolderSource
+
         folder = Path(value).expanduser().absolute()
         if folder.resolve().is_relative_to(configuration.home.resolve()):
             raise errors.UsageError("folder-is-ours", path=folder)
@@ -169,6 +172,21 @@ def _stop_on_signals(recorder: Any) -> None:
     for name in names:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), handler)
+
+
+def _be_small() -> None:
+    """Keep memory down; before numpy is loaded.
+
+    One BLAS thread instead of one per core. And glibc hands a freed picture back to the system at once: left alone, it
+    raises the size from which it does so to that of the largest picture, and then keeps 16 MB more (1920x1080).
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if sys.platform == "linux":
+        import ctypes
+
+        mmap_threshold = -3
+        with suppress(AttributeError):  # a C library other than glibc
+            ctypes.CDLL(None).mallopt(mmap_threshold, 256 * 1024)
 
 
 def _be_modest() -> None:

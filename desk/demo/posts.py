@@ -83,7 +83,7 @@ def _painted(picture: Pixels, random: np.random.Generator) -> Pixels:
 def unrelated(seed: int) -> Pixels:
     """Return a picture of a sailing boat, drawn by code (BGR)."""
     random = np.random.default_rng(seed)
-    height = WIDTH * 2 // 3
+    height = WIDTH * 3 // 4
     horizon = round(height * random.uniform(0.5, 0.62))
     canvas = np.empty((height, WIDTH, 3), np.uint8)
     canvas[:horizon] = np.linspace((226, 178, 120), (206, 222, 250), horizon)[:, None]

@@ -150,7 +150,7 @@ def _journey(options: Options, console: Console) -> list[Expectation]:
     ]
     console.say(f"\n{say('demo.step-result')}")
     for expectation in expectations:
-        console.say(f"  {say('demo.met' if expectation.met else 'demo.unmet')}  {expectation.sentence}")
+        console.say(f"  {say('demo.met' if expectation.met else 'demo.unmet')}{expectation.sentence}")
     console.say(say("demo.look", folder=options.output))
     return expectations
 
@@ -178,9 +178,9 @@ def _enough(stages: list[int]) -> Expectation:
 
 
 def _recognised(finding: dict[str, Any], draft: int) -> Expectation:
-    first, last = finding["first_stage"], finding["last_stage"]
+    first, last = finding["stage_range"] or (0, 0)
     likeness = words.text(f"finding.likeness.{finding['likeness']}")
-    met = finding["likeness"] in RECOGNISED and first is not None and first <= draft <= last
+    met = finding["likeness"] in RECOGNISED and first <= draft <= last
     sentence = words.text("demo.expect-derived", draft=draft, first=first, last=last, likeness=likeness)
     return Expectation(sentence, met)
 

@@ -69,13 +69,19 @@ def _pdq_luma(pixels: Pixels) -> Floats:
     weights = np.array([[0.114, 0.587, 0.299]], np.float32)
     luma = np.asarray(cv2.transform(pixels.astype(np.float32), weights), np.float32).reshape(height, width)
     window = ((width + 127) // 128, (height + 127) // 128)
-    # At the rim the reference averages what lies inside the picture, hence the division by a filtered mask.
-    weight = cv2.boxFilter(
-        np.ones((height, width), np.float32), -1, window, normalize=False, borderType=cv2.BORDER_CONSTANT
-    )
+    # The reference centres a window of even size half a pixel later than OpenCV does, and at the rim it averages
+    # what lies inside the picture, hence the division by a filtered mask.
+    anchor = ((window[0] - 1) // 2, (window[1] - 1) // 2)
+
+    def box(values: Floats) -> Floats:
+        total = cv2.boxFilter(
+            values, -1, window, anchor=anchor, normalize=False, borderType=cv2.BORDER_CONSTANT
+        )
+        return np.asarray(total, np.float32)
+
+    weight = box(np.ones((height, width), np.float32))
     for _ in range(2):
-        total = cv2.boxFilter(luma, -1, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
-        luma = np.asarray(total / weight, np.float32)
+        luma = box(luma) / weight
     rows = ((np.arange(LUMA) + 0.5) * height / LUMA).astype(np.intp)
     columns = ((np.arange(LUMA) + 0.5) * width / LUMA).astype(np.intp)
     return np.ascontiguousarray(luma[np.ix_(rows, columns)], np.float32)

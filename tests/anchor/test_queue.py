@@ -1,100 +1,22 @@
 """The queue against real authorities that come and go, on a clock the tests lead."""
 
 import random
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from desk.demo import authority as demo
 from sakigake.anchor import client, queue, rfc3161
-from sakigake.anchor.queue import AnchorThread, AnchorWorker, choose, drain, wait_after
+from sakigake.anchor.queue import choose, wait_after
 from sakigake.anchor.trust import Authority, Trust
-from sakigake.clock import Clock, from_ms
+from sakigake.clock import from_ms
 from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, StoredToken
 from sakigake.store.sqlite import SqliteStore
-from sakigake.timeline.ledger import Ledger
+from tests.anchor.sessions import NOWHERE, SECOND, Drawing, Time, trust, worker
 from tests.peers import forge, hostile
-
-SECOND = 1_000_000_000
-NOWHERE = "http://127.0.0.1:9/"
-
-
-@dataclass
-class Time:
-    """Both clocks, moved by hand."""
-
-    wall: int = 1_780_000_000 * SECOND
-    mono: int = 5 * SECOND
-    clock: Clock = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.clock = Clock(wall_ns=lambda: self.wall, mono_ns=lambda: self.mono)
-
-    def on(self, seconds: float) -> None:
-        self.wall += int(seconds * SECOND)
-        self.mono += int(seconds * SECOND)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The keys of a demonstration authority, made once."""
-    path = tmp_path_factory.mktemp("tsa")
-    demo.create(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[demo.LocalAuthority]:
-    with demo.local_authority(folder) as running:
-        yield running
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "sakigake.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def moment() -> Time:
-    return Time()
-
-
-def trust(folder: Path, **urls: str) -> Trust:
-    roots = Trust().with_roots((folder / "root.pem").read_bytes()).authorities[0].roots
-    return Trust(tuple(Authority(name, url, roots, (), "test") for name, url in urls.items()), tuple(urls))
-
-
-class Drawing:
-    """A session whose checkpoints are made one after another."""
-
-    def __init__(self, store: SqliteStore, moment: Time) -> None:
-        self.ledger = Ledger.start(store, Ed25519PrivateKey.generate(), "test", moment.clock)
-        self.id = self.ledger.session.id
-        self.store, self.moment, self.made = store, moment, 0
-
-    def checkpoint(self, *authorities: str) -> None:
-        self.ledger.append(EntryType.HEARTBEAT)
-        assert self.ledger.checkpoint(list(authorities)) is not None
-        self.made += 1
-
-    def waiting(self) -> list[tuple[int, str]]:
-        return [(job.checkpoint, job.authority) for job in self.store.pending_jobs(self.id)]
-
-    def stamped(self) -> list[tuple[int, str, bool]]:
-        return [(token.checkpoint, token.authority, token.trusted) for token in self.store.tokens(self.id)]
-
-
-def worker(store: SqliteStore, believed: Trust, moment: Time) -> AnchorWorker:
-    return AnchorWorker(store, believed, moment.clock, timeout_s=2, rng=random.Random(1))
 
 
 def test_authorities_take_turns_and_important_checkpoints_get_two() -> None:
@@ -357,73 +279,3 @@ def test_a_store_that_fails_is_said(
         worker(store, trust(folder, a=service.url), moment).run_once()
     assert caught.value.code == "store-write-failed"
     assert len(store.pending_jobs()) == 1
-
-
-def test_draining_tries_every_session_now(
-    store: SqliteStore, folder: Path, service: demo.LocalAuthority, moment: Time
-) -> None:
-    drawings = []
-    for _ in range(3):
-        drawing = Drawing(store, moment)
-        for _ in range(3):
-            drawing.checkpoint("a", "dead")
-        store.end_session(drawing.id, moment.clock.now())
-        drawings.append(drawing)
-        moment.on(60)
-    for job in store.pending_jobs():
-        store.postpone(job, moment.clock.now() + timedelta(minutes=9))
-    believed = trust(folder, a=service.url, dead=NOWHERE)
-    done = drain(store, believed, Clock(), deadline_s=20, timeout_s=2)
-    assert (done.stamped, done.failed) == (6, 1)
-    for drawing in drawings:
-        assert sorted(drawing.stamped()) == [(0, "a", True), (2, "a", True)]
-        assert {name for _, name in drawing.waiting()} == {"dead"}
-
-
-def test_draining_ends_at_its_deadline(store: SqliteStore, folder: Path, moment: Time) -> None:
-    drawing = Drawing(store, moment)
-    drawing.checkpoint("a", "b", "c")
-    with hostile.serve(hostile.silent) as url:
-        began = time.monotonic()
-        done = drain(store, trust(folder, a=url, b=url, c=url), Clock(), deadline_s=1, timeout_s=0.6)
-        assert time.monotonic() - began < 2
-    assert done.failed == 2
-    assert done.waiting == 3
-
-
-def test_the_thread_works_on_a_store_of_its_own(
-    tmp_path: Path, store: SqliteStore, folder: Path, moment: Time, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queue, "POLL_S", 0.02)
-    monkeypatch.setattr(queue, "FIRST_WAIT_S", 0.05)
-    drawing = Drawing(store, moment)
-    drawing.checkpoint("a")
-    with demo.local_authority(folder) as early:
-        port = int(early.url.rsplit(":", 1)[1])
-    opened: list[None] = []
-
-    def open_store() -> SqliteStore:
-        if not opened:
-            opened.append(None)
-            raise SakigakeError("store-unusable", path="x", why="not there yet")
-        return SqliteStore(tmp_path / "sakigake.db")
-
-    thread = AnchorThread(open_store, trust(folder, a=f"http://127.0.0.1:{port}"), Clock(), timeout_s=2)
-    thread.start()
-    events: list[queue.AnchorEvent] = []
-
-    def until(count: int) -> None:
-        deadline = time.monotonic() + 10
-        while len(events) < count:
-            assert time.monotonic() < deadline, events
-            events.extend(thread.events())
-            time.sleep(0.01)
-
-    until(2)
-    assert [event.reason for event in events] == ["store-unusable", "anchor-unreachable"]
-    with demo.local_authority(folder, port):
-        until(3)
-    assert (events[2].kind, events[2].authority) == (EntryType.ANCHOR_RESUME, "a")
-    assert drawing.stamped() == [(0, "a", True)]
-    assert thread.stop(5)
-    assert not thread.events()

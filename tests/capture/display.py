@@ -46,7 +46,19 @@ class XServer:
         reader, writer = os.pipe()
         wanted = [] if self.number is None else [self.name]
         size = f"{self.width}x{self.height}x24"
-        command = ["Xvfb", *wanted, "-displayfd", str(writer), "-screen", "0", size, "-nolisten", "tcp", "-ac"]
+        command = [
+            "Xvfb",
+            *wanted,
+            "-displayfd",
+            str(writer),
+            "-screen",
+            "0",
+            size,
+            "-nolisten",
+            "tcp",
+            "-ac",
+            "-noreset",
+        ]
         self._process = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
         os.close(writer)
         with os.fdopen(reader, "rb") as ready:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from capture.spool import Spool
@@ -98,10 +99,18 @@ class Recording:
         return sum(line["type"] == kind for line in list(self.lines))
 
     def wait_for(self, kind: str, count: int = 1, timeout: float = 30) -> None:
-        wait_until(lambda: self.count(kind) >= count, timeout, lambda: f"{count} x {kind}: {self.kinds()} {self.sentences}")
+        wait_until(
+            lambda: self.count(kind) >= count,
+            timeout,
+            lambda: f"{count} x {kind}: {self.kinds()} {self.sentences}",
+        )
 
     def wait_said(self, part: str, timeout: float = 30) -> None:
-        wait_until(lambda: any(part in line for line in list(self.sentences)), timeout, lambda: f"{part}: {self.sentences}")
+        wait_until(
+            lambda: any(part in line for line in list(self.sentences)),
+            timeout,
+            lambda: f"{part}: {self.sentences}",
+        )
 
     def kinds(self) -> Counter[str]:
         return Counter(line["type"] for line in list(self.lines))
@@ -126,7 +135,12 @@ def wait_until(condition: Any, timeout: float, say: Any = lambda: "") -> None:
 
 def command(home: Path, *arguments: str, display: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], env=environment(home, display), capture_output=True, text=True, timeout=90, check=False
+        [*COMMAND, *arguments],
+        env=environment(home, display),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
 
 
@@ -169,7 +183,7 @@ class Kept:
                     path = Spool(self.settings.pictures).path(picture.file)
                     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
                     assert pixels is not None, path
-                    assert pixel_digest_v1(pixels) == picture.pixels
+                    assert pixel_digest_v1(np.asarray(pixels, np.uint8)) == picture.pixels
                     assert entry.fingerprint
             public = Ed25519PublicKey.from_public_bytes(self.store.public_key(session.id))
             for checkpoint in self.store.checkpoints(session.id):

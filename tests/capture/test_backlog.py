@@ -13,7 +13,9 @@ from sakigake.model import EntryType
 def stage(number: int, side: int = 10) -> StageItem:
     pixels = np.zeros((side, side, 3), np.uint8)
     frame = Frame(pixels, number, number, number, "screen", Region(0, 0, side, side))
-    return StageItem(frame, Decision("draw", stage=True, changed=0.1, reverts_to=None, why="settled", metrics={}))
+    return StageItem(
+        frame, Decision("draw", stage=True, changed=0.1, reverts_to=None, why="settled", metrics={})
+    )
 
 
 def note(number: int) -> NoteItem:
@@ -32,7 +34,7 @@ def drain(backlog: Backlog) -> list[str]:
     return came
 
 
-def test_what_goes_in_comes_out_in_order():
+def test_what_goes_in_comes_out_in_order() -> None:
     backlog = Backlog()
     for number in range(3):
         backlog.put(stage(number))
@@ -41,7 +43,7 @@ def test_what_goes_in_comes_out_in_order():
     assert backlog.finished
 
 
-def test_an_item_stays_until_it_is_done():
+def test_an_item_stays_until_it_is_done() -> None:
     backlog = Backlog()
     backlog.put(stage(0))
     assert backlog.first(0) is backlog.first(0)
@@ -50,7 +52,7 @@ def test_an_item_stays_until_it_is_done():
     assert backlog.first(0.01) is None
 
 
-def test_the_middle_goes_first_and_the_oldest_and_the_newest_stay():
+def test_the_middle_goes_first_and_the_oldest_and_the_newest_stay() -> None:
     backlog = Backlog(max_frames=4)
     for number in range(10):
         backlog.put(stage(number))
@@ -63,14 +65,14 @@ def test_the_middle_goes_first_and_the_oldest_and_the_newest_stay():
     assert dropped == backlog.dropped == 6
 
 
-def test_neighbouring_drops_are_one_entry():
+def test_neighbouring_drops_are_one_entry() -> None:
     backlog = Backlog(max_frames=2)
     for number in range(20):
         backlog.put(stage(number))
     assert drain(backlog) == ["s0", "drop 18", "s19"]
 
 
-def test_notes_are_never_dropped_and_keep_their_place():
+def test_notes_are_never_dropped_and_keep_their_place() -> None:
     backlog = Backlog(max_frames=2)
     backlog.put(stage(0))
     backlog.put(note(1))
@@ -80,7 +82,7 @@ def test_notes_are_never_dropped_and_keep_their_place():
     assert drain(backlog) == ["s0", "heartbeat 1", "drop 1", "heartbeat 3", "s4"]
 
 
-def test_bytes_are_bounded_but_one_written_and_one_new_picture_always_fit():
+def test_bytes_are_bounded_but_one_written_and_one_new_picture_always_fit() -> None:
     backlog = Backlog(max_bytes=1000)
     for number in range(5):
         backlog.put(stage(number, side=40))
@@ -88,7 +90,7 @@ def test_bytes_are_bounded_but_one_written_and_one_new_picture_always_fit():
     assert drain(backlog) == ["s0", "drop 3", "s4"]
 
 
-def test_waiting_ends_when_the_writer_is_done_or_when_told_to():
+def test_waiting_ends_when_the_writer_is_done_or_when_told_to() -> None:
     backlog = Backlog()
     backlog.put(stage(0))
     threading.Timer(0.1, backlog.done).start()
@@ -98,7 +100,7 @@ def test_waiting_ends_when_the_writer_is_done_or_when_told_to():
 
 
 @pytest.mark.parametrize("limit", [2, 3, 8])
-def test_two_threads_lose_nothing_but_what_is_counted(limit):
+def test_two_threads_lose_nothing_but_what_is_counted(limit: int) -> None:
     backlog, came = Backlog(max_frames=limit), []
 
     def write() -> None:

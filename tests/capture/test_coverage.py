@@ -21,29 +21,31 @@ class Hand:
 
 
 @pytest.fixture
-def hand():
+def hand() -> Hand:
     return Hand()
 
 
 @pytest.fixture
-def coverage(hand):
+def coverage(hand: Hand) -> Coverage:
     return Coverage(hand.elapsed, 60)
 
 
-def test_looks_that_come_in_time_leave_no_gap(hand, coverage):
+def test_looks_that_come_in_time_leave_no_gap(hand: Hand, coverage: Coverage) -> None:
     for _ in range(10):
         hand.on(5.9)
         assert coverage.missing(2) is None
         assert coverage.good(2) is None
 
 
-def test_a_hole_of_more_than_three_intervals_is_a_gap_with_its_length(hand, coverage):
+def test_a_hole_of_more_than_three_intervals_is_a_gap_with_its_length(hand: Hand, coverage: Coverage) -> None:
     hand.on(30)
     assert coverage.good(2) == Gap("stall", 30_000)
     assert coverage.good(2) is None
 
 
-def test_the_watchdog_tells_a_gap_while_it_lasts_and_the_next_look_does_not_tell_it_again(hand, coverage):
+def test_the_watchdog_tells_a_gap_while_it_lasts_and_the_next_look_does_not_tell_it_again(
+    hand: Hand, coverage: Coverage
+) -> None:
     hand.on(7)
     assert coverage.missing(2) == Gap("stall", 7_000)
     hand.on(30)
@@ -55,14 +57,16 @@ def test_the_watchdog_tells_a_gap_while_it_lasts_and_the_next_look_does_not_tell
     assert coverage.reason == ""
 
 
-def test_a_rest_shorter_than_an_interval_is_not_told(hand, coverage):
+def test_a_rest_shorter_than_an_interval_is_not_told(hand: Hand, coverage: Coverage) -> None:
     hand.on(7)
     coverage.missing(2)
     hand.on(1)
     assert coverage.good(2) is None
 
 
-def test_a_failed_look_is_told_at_once_with_the_time_since_the_last_good_one(hand, coverage):
+def test_a_failed_look_is_told_at_once_with_the_time_since_the_last_good_one(
+    hand: Hand, coverage: Coverage
+) -> None:
     hand.on(2)
     assert coverage.bad("source-gone") == Gap("source-gone", 2_000)
     hand.on(2)
@@ -72,7 +76,7 @@ def test_a_failed_look_is_told_at_once_with_the_time_since_the_last_good_one(han
     assert coverage.good(2) == Gap("source-gone", 10_000)
 
 
-def test_the_lengths_of_all_gaps_add_up(hand, coverage):
+def test_the_lengths_of_all_gaps_add_up(hand: Hand, coverage: Coverage) -> None:
     told = 0
     hand.on(3)
     for _ in range(100):
@@ -83,25 +87,25 @@ def test_the_lengths_of_all_gaps_add_up(hand, coverage):
     assert told + (gap.ms if gap else 0) == 703_000
 
 
-def test_a_closed_lid_is_called_sleep_and_counts_in_full(hand, coverage):
+def test_a_closed_lid_is_called_sleep_and_counts_in_full(hand: Hand, coverage: Coverage) -> None:
     hand.on(2)
     hand.sleep(8 * 3600)
     assert coverage.good(2) == Gap("sleep", 8 * 3_600_000 + 2_000)
 
 
-def test_the_age_of_the_last_good_look_grows(hand, coverage):
+def test_the_age_of_the_last_good_look_grows(hand: Hand, coverage: Coverage) -> None:
     hand.on(4)
     coverage.bad("error")
     assert coverage.good_age_s() == 4
 
 
-def test_this_machine_tells_how_long_it_slept():
+def test_this_machine_tells_how_long_it_slept() -> None:
     first, again = slept_ns(), slept_ns()
-    assert 0 <= first + 1_000_000
+    assert first > -1_000_000
     assert abs(again - first) < 100_000_000
 
 
-def test_only_a_wall_clock_that_is_set_changes_the_offset():
+def test_only_a_wall_clock_that_is_set_changes_the_offset() -> None:
     wall, mono, slept = 1000, 50, 0
     elapsed = Elapsed(Clock(lambda: wall, lambda: mono), lambda: slept)
     before = elapsed.offset()

@@ -1,7 +1,9 @@
+import errno
 import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +24,7 @@ with RecorderLock(Path(sys.argv[1])):
 """
 
 
-def test_the_second_recorder_is_turned_away_and_status_sees_the_first(tmp_path):
+def test_the_second_recorder_is_turned_away_and_status_sees_the_first(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
     with RecorderLock(tmp_path):
         assert is_held(tmp_path)
@@ -34,8 +36,10 @@ def test_the_second_recorder_is_turned_away_and_status_sees_the_first(tmp_path):
         pass
 
 
-def test_the_kernel_lets_go_when_the_process_is_killed(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT)
+def test_the_kernel_lets_go_when_the_process_is_killed(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT
+    )
     with process:
         assert process.stdout
         assert process.stdout.readline().strip() == b"held"
@@ -45,7 +49,7 @@ def test_the_kernel_lets_go_when_the_process_is_killed(tmp_path):
         assert not is_held(tmp_path)
 
 
-def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path):
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(SakigakeError) as refused, RecorderLock(tmp_path / "file" / "home"):
         pass
@@ -67,11 +71,11 @@ PULSE_NOW = Pulse("s", "screen", 0, beat_ms=100_000, good_ms=99_000, interval_s=
         (PULSE_NOW, 100_000 - 3_600_000, True, State.STALE),  # the clock was set back: nothing can be said
     ],
 )
-def test_what_a_pulse_means(pulse, now, running, state):
+def test_what_a_pulse_means(pulse: Pulse, now: int, running: bool, state: State) -> None:
     assert pulse.judge(now, running=running) is state
 
 
-def test_a_pulse_travels_through_the_store_and_an_unknown_one_is_none(tmp_path):
+def test_a_pulse_travels_through_the_store_and_an_unknown_one_is_none(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "x.db")
     assert Pulse.read(store) is None
     PULSE_NOW.put(store)
@@ -83,19 +87,16 @@ def test_a_pulse_travels_through_the_store_and_an_unknown_one_is_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("free", "room"), [(5000, Room.ENOUGH), (1999, Room.LOW), (499, Room.SMALL), (99, Room.NONE), (0, Room.NONE)]
+    ("free", "room"),
+    [(5000, Room.ENOUGH), (1999, Room.LOW), (499, Room.SMALL), (99, Room.NONE), (0, Room.NONE)],
 )
-def test_how_much_room_means_what(free, room):
+def test_how_much_room_means_what(free: int, room: Room) -> None:
     assert Limits.of({"disk_low_mb": 2000, "disk_small_mb": 500, "disk_none_mb": 100}).room(free) is room
 
 
-def test_a_full_disk_is_recognised_through_what_it_caused():
-    try:
-        try:
-            raise OSError(28, "No space left on device")
-        except OSError as error:
-            raise SakigakeError("store-write-failed", why=error) from error
-    except SakigakeError as error:
-        assert is_full(error)
-    assert not is_full(OSError(13, "Permission denied"))
+def test_a_full_disk_is_recognised_through_what_it_caused() -> None:
+    error = SakigakeError("store-write-failed", why="")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert is_full(error)
+    assert not is_full(OSError(errno.EACCES, "Permission denied"))
     assert not is_full(None)

@@ -2,6 +2,8 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,19 +18,19 @@ SCREEN = ("--region", "0,0,640,480", "--interval", "0.2s")
 
 
 @pytest.fixture(scope="module")
-def server():
+def server() -> Iterator[XServer]:
     with XServer(640, 480) as running:
         yield running
 
 
 @pytest.fixture
-def painter(server):
+def painter(server: XServer) -> Iterator[Painter]:
     with Painter(server) as drawing:
         drawing.fill(0, 0, 640, 480, 0xFFFFFF)
         yield drawing
 
 
-def test_a_drawing_is_recorded_and_ctrl_c_ends_it(tmp_path, server, painter):
+def test_a_drawing_is_recorded_and_ctrl_c_ends_it(tmp_path: Path, server: XServer, painter: Painter) -> None:
     with Recording(tmp_path, *SCREEN, display=server.name) as recording:
         recording.wait_for("session_start")
         time.sleep(0.6)
@@ -52,7 +54,7 @@ def test_a_drawing_is_recorded_and_ctrl_c_ends_it(tmp_path, server, painter):
         assert kept.of(EntryType.SESSION_END)[0].info == {"reason": "interrupt"}
 
 
-def test_sigterm_ends_it_as_cleanly(tmp_path, server):
+def test_sigterm_ends_it_as_cleanly(tmp_path: Path, server: XServer) -> None:
     with Recording(tmp_path, *SCREEN, display=server.name) as recording:
         recording.wait_said("Recording. Session")
         assert recording.end(signal.SIGTERM) == 0
@@ -60,7 +62,7 @@ def test_sigterm_ends_it_as_cleanly(tmp_path, server):
         assert kept.of(EntryType.SESSION_END)[0].info == {"reason": "terminate"}
 
 
-def test_status_and_stop_work_from_another_terminal(tmp_path, server):
+def test_status_and_stop_work_from_another_terminal(tmp_path: Path, server: XServer) -> None:
     configure(tmp_path)
     nothing = command(tmp_path, "status")
     assert (nothing.returncode, nothing.stdout) == (4, "Not recording.\n")
@@ -79,7 +81,7 @@ def test_status_and_stop_work_from_another_terminal(tmp_path, server):
         assert kept.of(EntryType.SESSION_END)[0].info == {"reason": "stop"}
 
 
-def test_a_second_recorder_is_turned_away_in_one_sentence(tmp_path, server):
+def test_a_second_recorder_is_turned_away_in_one_sentence(tmp_path: Path, server: XServer) -> None:
     with Recording(tmp_path, *SCREEN, display=server.name) as recording:
         recording.wait_said("Recording. Session")
         second = command(tmp_path, "start", *SCREEN, display=server.name)
@@ -93,17 +95,27 @@ def test_a_second_recorder_is_turned_away_in_one_sentence(tmp_path, server):
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (("--region", "2000,0,100,100"), 2, "is not on any screen. \n  Your screens (left,top,width,height): 1: 0,0,640,480"),
+        (
+            ("--region", "2000,0,100,100"),
+            2,
+            "is not on any screen. \n  Your screens (left,top,width,height): 1: 0,0,640,480",
+        ),
         (("--region", "10,10"), 2, "is not a rectangle"),
         (("--source", "screen:7"), 2, "There is no screen number 7"),
         (("--source", "camera"), 2, "is not a source"),
         ((), 2, "It is not said what to record"),
         (("--source", "screen", "--region", "0,0,99,99"), 2, "cannot be given together"),
         (("--source", "screen", "--once"), 2, "--once imports a folder"),
-        (("--region", "0,0,200,200", "--canvas", "300,0,100,100"), 2, "lies outside the recorded picture of 200x200"),
+        (
+            ("--region", "0,0,200,200", "--canvas", "300,0,100,100"),
+            2,
+            "lies outside the recorded picture of 200x200",
+        ),
     ],
 )
-def test_a_bad_request_is_one_sentence_and_leaves_no_session(tmp_path, server, arguments, code, part):
+def test_a_bad_request_is_one_sentence_and_leaves_no_session(
+    tmp_path: Path, server: XServer, arguments: tuple[str, ...], code: int, part: str
+) -> None:
     configure(tmp_path)
     tried = command(tmp_path, "start", *arguments, display=server.name)
     assert tried.returncode == code
@@ -113,7 +125,7 @@ def test_a_bad_request_is_one_sentence_and_leaves_no_session(tmp_path, server, a
         assert kept.sessions == []
 
 
-def test_without_a_display_it_says_what_to_do(tmp_path):
+def test_without_a_display_it_says_what_to_do(tmp_path: Path) -> None:
     configure(tmp_path)
     tried = command(tmp_path, "start", *SCREEN)
     assert tried.returncode == 1
@@ -136,7 +148,9 @@ def sizes(kept: Kept) -> set[tuple[int, int]]:
         (("--region", "540,380,500,400"), (100, 100)),
     ],
 )
-def test_only_the_rectangle_that_was_asked_for_is_kept(tmp_path, server, painter, arguments, size):
+def test_only_the_rectangle_that_was_asked_for_is_kept(
+    tmp_path: Path, server: XServer, painter: Painter, arguments: tuple[str, ...], size: tuple[int, int]
+) -> None:
     with Recording(tmp_path, *arguments, "--interval", "0.1s", display=server.name) as recording:
         recording.wait_said("Recording. Session")
         time.sleep(0.5)
@@ -150,7 +164,7 @@ def test_only_the_rectangle_that_was_asked_for_is_kept(tmp_path, server, painter
         assert sizes(kept) == {size}
 
 
-def test_it_ends_by_itself_when_the_time_is_over(tmp_path, server):
+def test_it_ends_by_itself_when_the_time_is_over(tmp_path: Path, server: XServer) -> None:
     with Recording(tmp_path, *SCREEN, "--for", "1s", display=server.name) as recording:
         assert recording.ended() == 0
     with Kept(tmp_path) as kept:
@@ -163,10 +177,18 @@ def test_it_ends_by_itself_when_the_time_is_over(tmp_path, server):
     ("language", "parts"),
     [
         ("en", ("Recording. Session ", "Pictures are kept in ", "To stop: Ctrl+C here", "The time is over.")),
-        ("ja", ("記録しています。記録番号 ", "画像の保存先: ", "止めるには: ここで Ctrl+C", "指定の時間になりました。")),
+        (
+            "ja",
+            (
+                "記録しています。記録番号 ",
+                "画像の保存先: ",
+                "止めるには: ここで Ctrl+C",
+                "指定の時間になりました。",
+            ),
+        ),
     ],
 )
-def test_what_a_person_reads(tmp_path, server, language, parts):
+def test_what_a_person_reads(tmp_path: Path, server: XServer, language: str, parts: tuple[str, ...]) -> None:
     configure(tmp_path)
     shown = subprocess.run(
         [*COMMAND, "start", *SCREEN, "--for", "0.5s"],
@@ -182,7 +204,8 @@ def test_what_a_person_reads(tmp_path, server, language, parts):
     assert shown.stderr == b""
 
 
-def test_a_quiet_canvas_gives_heartbeats_and_nothing_else(tmp_path, server, painter):
+@pytest.mark.usefixtures("painter")
+def test_a_quiet_canvas_gives_heartbeats_and_nothing_else(tmp_path: Path, server: XServer) -> None:
     configure(tmp_path, "[record]\nheartbeat_s = 0.5\n")
     with Recording(tmp_path, *SCREEN, display=server.name) as recording:
         recording.wait_for("heartbeat", 3)
@@ -195,10 +218,12 @@ def test_a_quiet_canvas_gives_heartbeats_and_nothing_else(tmp_path, server, pain
             EntryType.SESSION_END,
         }
         assert [stage.info["label"] for stage in kept.of(EntryType.STAGE)] == ["first"]
-        assert all(beat.info["looks"] >= 1 for beat in kept.of(EntryType.HEARTBEAT))
+        assert all(int(beat.info["looks"]) >= 1 for beat in kept.of(EntryType.HEARTBEAT))
 
 
-def test_checkpoints_come_with_new_entries_and_soon_after_a_stage(tmp_path, server, painter):
+def test_checkpoints_come_with_new_entries_and_soon_after_a_stage(
+    tmp_path: Path, server: XServer, painter: Painter
+) -> None:
     text = "[record]\nheartbeat_s = 0.4\n[anchor]\nenabled = false\ncheckpoint_s = 1.5\nstage_checkpoint_s = 0.5\n"
     tmp_path.joinpath("sakigake.toml").write_text(text)
     with Recording(tmp_path, *SCREEN, display=server.name) as recording:
@@ -215,7 +240,9 @@ def test_checkpoints_come_with_new_entries_and_soon_after_a_stage(tmp_path, serv
         assert len(checkpoints) >= 4
 
 
-def test_a_reader_that_goes_away_does_not_end_the_recording(tmp_path, server, painter):
+def test_a_reader_that_goes_away_does_not_end_the_recording(
+    tmp_path: Path, server: XServer, painter: Painter
+) -> None:
     configure(tmp_path)
     process = subprocess.Popen(
         [*COMMAND, "start", "--json", *SCREEN],
@@ -238,6 +265,6 @@ def test_a_reader_that_goes_away_does_not_end_the_recording(tmp_path, server, pa
         assert kept.of(EntryType.SESSION_END)
 
 
-def has_stage(home):
+def has_stage(home: Path) -> bool:
     with Kept(home) as kept:
         return bool(kept.of(EntryType.STAGE))

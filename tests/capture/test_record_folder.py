@@ -1,19 +1,21 @@
 import os
 import shutil
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from capture.frame import Pixels
 from sakigake.fingerprint.vector import pixel_digest_v1
 from sakigake.model import EntryType
 from sakigake.timeline.entry import parse_picture
 from tests.capture.running import Kept, Recording, command, configure, wait_until
 
 
-def canvas(strokes: int, width: int = 320, height: int = 240) -> np.ndarray:
+def canvas(strokes: int, width: int = 320, height: int = 240) -> Pixels:
     pixels = np.full((height, width, 3), 250, np.uint8)
     rng = np.random.default_rng(7)
     for _ in range(strokes):
@@ -22,19 +24,19 @@ def canvas(strokes: int, width: int = 320, height: int = 240) -> np.ndarray:
     return pixels
 
 
-def write(path, pixels) -> None:
+def write(path: Path, pixels: Pixels) -> None:
     assert cv2.imwrite(str(path), pixels)
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     made = tmp_path / "山田花子 private exports"
     made.mkdir()
     return made
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path: Path) -> Path:
     configure(tmp_path / "home")
     return tmp_path / "home"
 
@@ -43,13 +45,13 @@ def digests(kept: Kept) -> list[str]:
     return [parse_picture(entry.opening).pixels for entry in kept.stored() if entry.opening]
 
 
-def once(home, folder, *more: str) -> Recording:
+def once(home: Path, folder: Path, *more: str) -> Recording:
     with Recording(home, "--source", f"folder:{folder}", "--once", *more) as recording:
         assert recording.ended() == 0, recording.sentences
     return recording
 
 
-def test_a_folder_is_taken_in_by_the_natural_order_of_names(home, folder):
+def test_a_folder_is_taken_in_by_the_natural_order_of_names(home: Path, folder: Path) -> None:
     for number in (1, 2, 9, 10, 11):
         write(folder / f"draft {number}.png", canvas(number * 2))
     once(home, folder)
@@ -62,7 +64,7 @@ def test_a_folder_is_taken_in_by_the_natural_order_of_names(home, folder):
         assert kept.of(EntryType.SESSION_END)[0].info == {"reason": "exhausted"}
 
 
-def test_the_same_folder_gives_the_same_stages_every_time(home, folder, tmp_path):
+def test_the_same_folder_gives_the_same_stages_every_time(home: Path, folder: Path, tmp_path: Path) -> None:
     for number in range(12):
         write(folder / f"{number:02}.png", canvas(number * 3))
     once(home, folder)
@@ -72,7 +74,7 @@ def test_the_same_folder_gives_the_same_stages_every_time(home, folder, tmp_path
         assert digests(first) == digests(second) != []
 
 
-def test_the_time_of_a_file_is_kept_as_a_claim_and_its_name_is_not(home, folder):
+def test_the_time_of_a_file_is_kept_as_a_claim_and_its_name_is_not(home: Path, folder: Path) -> None:
     secret = folder / "yamada-secret-name.png"
     write(folder / "a.png", canvas(1))
     write(secret, canvas(9))
@@ -86,7 +88,7 @@ def test_the_time_of_a_file_is_kept_as_a_claim_and_its_name_is_not(home, folder)
         assert name.encode() not in kept_bytes
 
 
-def test_odd_files_are_named_once_and_passed_over(home, folder):
+def test_odd_files_are_named_once_and_passed_over(home: Path, folder: Path) -> None:
     write(folder / "a.png", canvas(1))
     (folder / "notes.png").write_text("not a picture at all", encoding="utf-8")
     (folder / "empty.jpg").touch()
@@ -101,12 +103,14 @@ def test_odd_files_are_named_once_and_passed_over(home, folder):
     recording = once(home, folder)
     for name in ("notes.png", "empty.jpg", "half.jpg", "half.png"):
         assert sum(f"  {name} is not a whole picture" in line for line in recording.sentences) == 1, name
-    assert not any("list.txt" in line or "hidden" in line or "folder.png" in line for line in recording.sentences)
+    assert not any(
+        "list.txt" in line or "hidden" in line or "folder.png" in line for line in recording.sentences
+    )
     with Kept(home) as kept:
         assert pixel_digest_v1(canvas(12)) in digests(kept)
 
 
-def test_all_kinds_of_pictures_are_read(home, folder):
+def test_all_kinds_of_pictures_are_read(home: Path, folder: Path) -> None:
     drawn = [canvas(number) for number in (3, 9, 15, 21)]
     write(folder / "1.png", drawn[0])
     Image.fromarray(drawn[1][:, :, ::-1]).save(folder / "2.webp", lossless=True)
@@ -122,7 +126,7 @@ def test_all_kinds_of_pictures_are_read(home, folder):
         assert lossy[:-1] == [0] * (len(lossy) - 1)
 
 
-def test_pictures_of_another_size_are_taken_in_as_well(home, folder):
+def test_pictures_of_another_size_are_taken_in_as_well(home: Path, folder: Path) -> None:
     for number in range(3):
         write(folder / f"a{number}.png", canvas(number * 6))
         write(folder / f"b{number}.png", canvas(number * 6, 200, 260))
@@ -133,7 +137,7 @@ def test_pictures_of_another_size_are_taken_in_as_well(home, folder):
         assert {(320, 240), (200, 260)} == {(picture.width, picture.height) for picture in pictures}
 
 
-def test_a_canvas_inside_the_pictures_is_cut_out(home, folder):
+def test_a_canvas_inside_the_pictures_is_cut_out(home: Path, folder: Path) -> None:
     for number in (0, 8, 16):
         write(folder / f"{number}.png", canvas(number))
     write(folder / "small.png", canvas(4, 60, 60))
@@ -146,7 +150,7 @@ def test_a_canvas_inside_the_pictures_is_cut_out(home, folder):
 
 
 @pytest.mark.slow
-def test_new_pictures_are_noticed_and_a_half_written_one_is_waited_for(home, folder):
+def test_new_pictures_are_noticed_and_a_half_written_one_is_waited_for(home: Path, folder: Path) -> None:
     write(folder / "1.png", canvas(1))
     whole = cv2.imencode(".png", canvas(25))[1].tobytes()
     with Recording(home, "--source", f"folder:{folder}", "--interval", "0.3s") as recording:
@@ -168,7 +172,7 @@ def test_new_pictures_are_noticed_and_a_half_written_one_is_waited_for(home, fol
         assert digests(kept)[-1] == pixel_digest_v1(canvas(50))
 
 
-def test_a_folder_that_goes_away_is_a_gap_and_comes_back(home, folder):
+def test_a_folder_that_goes_away_is_a_gap_and_comes_back(home: Path, folder: Path) -> None:
     write(folder / "1.png", canvas(1))
     away = folder.with_name("away")
     with Recording(home, "--source", f"folder:{folder}", "--interval", "0.3s") as recording:
@@ -186,7 +190,7 @@ def test_a_folder_that_goes_away_is_a_gap_and_comes_back(home, folder):
         assert {gap.info["reason"] for gap in kept.of(EntryType.GAP)} == {"source-gone"}
 
 
-def test_nothing_in_the_folder_is_touched(home, folder):
+def test_nothing_in_the_folder_is_touched(home: Path, folder: Path) -> None:
     write(folder / "1.png", canvas(1))
     write(folder / "2.png", canvas(9))
     before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
@@ -194,7 +198,7 @@ def test_nothing_in_the_folder_is_touched(home, folder):
     assert {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()} == before
 
 
-def test_a_folder_that_cannot_be_used_is_one_sentence(home, tmp_path):
+def test_a_folder_that_cannot_be_used_is_one_sentence(home: Path, tmp_path: Path) -> None:
     (tmp_path / "file.png").touch()
     for path, code, part in (
         (tmp_path / "nowhere", 4, "is not there"),
@@ -208,14 +212,16 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(home, tmp_path):
         assert kept.sessions == []
 
 
-def test_an_empty_folder_is_taken_in_at_once(home, folder):
+def test_an_empty_folder_is_taken_in_at_once(home: Path, folder: Path) -> None:
     began = time.monotonic()
     recording = once(home, folder)
     assert recording.kinds() == {"session_start": 1, "session_end": 1}
     assert time.monotonic() - began < 20
 
 
-def test_pictures_saved_by_hand_are_all_kept_and_those_of_a_recorder_only_when_something_happens(home, folder, tmp_path):
+def test_pictures_saved_by_hand_are_all_kept_and_those_of_a_recorder_only_when_something_happens(
+    home: Path, folder: Path, tmp_path: Path
+) -> None:
     for number in range(8):
         path = folder / f"{number}.png"
         write(path, canvas(2 + number))  # each a stroke of about one per cent

@@ -114,3 +114,47 @@ def test_the_real_paint_program_from_blank_canvas_to_checked_package(tmp_path: P
     shown = ask(tmp_path / "out", "timeline", "show")
     assert isinstance(shown["stages"], int)
     assert shown["stages"] >= story.ENOUGH_STAGES
+
+
+def finding(likeness: str, stages: list[int] | None, order: str = "order_unclear") -> dict[str, object]:
+    return {"likeness": likeness, "stage_range": stages, "order": order}
+
+
+@pytest.mark.parametrize(
+    ("answer", "met"),
+    [
+        (finding("strong", [5, 9]), True),
+        (finding("some", [7, 7]), True),
+        (finding("strong", [8, 9]), False),
+        (finding("none", None), False),
+        (finding("not_comparable", None), False),
+    ],
+)
+def test_recognised_means_at_its_stage(answer: dict[str, object], met: bool) -> None:
+    assert story._recognised(answer, 7).met is met
+
+
+@pytest.mark.parametrize(("likeness", "met"), [("none", True), ("not_comparable", True), ("some", False)])
+def test_the_unrelated_picture_must_not_be_recognised(likeness: str, met: bool) -> None:
+    assert story._unrelated(finding(likeness, None)).met is met
+
+
+@pytest.mark.parametrize(
+    ("code", "order", "authority", "met"),
+    [
+        (0, "draft_first", "local", True),
+        (7, "draft_first", "local", False),
+        (0, "order_unclear", "local", False),
+        (7, "order_unclear", "none", True),
+        (0, "draft_first", "none", False),
+        (6, "order_unclear", "none", False),
+        (7, "order_unclear", "configured", True),
+        (0, "draft_first", "configured", True),
+        (0, "post_first", "configured", False),
+        (6, "draft_first", "configured", False),
+    ],
+)
+def test_what_may_be_said_depends_on_who_was_asked(code: int, order: str, authority: str, met: bool) -> None:
+    both = story._order(finding("strong", [1, 9], order), authority), story._verified(code, authority)
+    assert all(expectation.met for expectation in both) is met
+    assert all(expectation.sentence for expectation in both)

@@ -49,7 +49,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("record", "--help"), ("record", "start", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("record", "--help"), ("record", "start", "--help"), ("--version",)]
+)
 def test_help_loads_next_to_nothing(arguments: tuple[str, ...]) -> None:
     code, modules = loaded(*arguments)
     assert code == 0

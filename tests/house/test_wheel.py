@@ -97,11 +97,11 @@ def test_installs_and_starts_in_a_new_environment(wheel: Path, tmp_path: Path) -
         str(wheel),
     ]
     subprocess.run(pip, check=True, cwd=tmp_path)
-    for arguments in (["--help"], ["record", "--help"], ["timeline", "list"]):
+    for arguments in (["--help"], ["record", "--help"], ["demo", "--replay", "--output", "out"]):
         ran = subprocess.run(
             [str(scripts / "sakigake"), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
         )
-        assert ran.returncode == 0, ran.stderr
+        assert ran.returncode == 0, ran.stdout + ran.stderr
     code = "import importlib.util as u, cv2, mss, numpy; print([n for n in ('pytest', 'torch') if u.find_spec(n)])"
     ran = subprocess.run([str(scripts / "python"), "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -109,7 +109,9 @@ def test_a_hello_that_is_none_is_refused(hello: dict[str, object]) -> None:
         protocol.challenge(hello)
 
 
-@pytest.mark.parametrize("fields", [{}, {"requestId": "1"}, {"requestId": 1, "requestStatus": {"result": True}}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"requestId": "1"}, {"requestId": 1, "requestStatus": {"result": True}}]
+)
 def test_an_answer_without_id_or_status_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(OddMessageError):
         protocol.response(fields)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +12,6 @@ from capture.obs.stream import STARTED, STOPPED, StreamChange, StreamWatch
 from sakigake.clock import Clock
 from sakigake.errors import ConfigError
 from tests.obs.scripted import Server, Talk, obs
-
-Offset = Callable[[float], None]
 
 
 class Streaming:
@@ -34,7 +32,9 @@ class Streaming:
         if request["requestType"] == "GetStats":
             talk.answer(request, {"renderTotalFrames": self.frames, "renderSkippedFrames": 1})
         else:
-            talk.answer(request, {"outputActive": self.active, "outputTotalFrames": 5, "outputSkippedFrames": 0})
+            talk.answer(
+                request, {"outputActive": self.active, "outputTotalFrames": 5, "outputSkippedFrames": 0}
+            )
         self.asked.set()
 
     def tell(self, state: str) -> None:
@@ -90,11 +90,13 @@ def test_start_and_stop_are_told_once_each_with_statistics(heard: Heard, stream:
     for state in ("OBS_WEBSOCKET_OUTPUT_STARTING", STARTED, STARTED):
         stream.tell(state)
     assert heard.wait(1) == [("started", "event")]
-    assert heard.watch.streaming is True
+    running = heard.watch.streaming
+    assert running is True
     for state in ("OBS_WEBSOCKET_OUTPUT_RECONNECTING", "OBS_WEBSOCKET_OUTPUT_STOPPING", STOPPED, STOPPED):
         stream.tell(state)
     assert heard.wait(2) == [("started", "event"), ("stopped", "event")]
-    assert heard.watch.streaming is False
+    running = heard.watch.streaming
+    assert running is False
     start, stop = heard.changes
     assert before <= start.wall_ns <= stop.wall_ns <= time.time_ns()
     assert start.mono_ns <= stop.mono_ns

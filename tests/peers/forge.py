@@ -53,7 +53,8 @@ def set_of(*parts: bytes) -> bytes:
 
 
 def integer(value: int) -> bytes:
-    return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    bits = (value if value >= 0 else ~value).bit_length()
+    return tlv(0x02, value.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def oid(dotted: str) -> bytes:

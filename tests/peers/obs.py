@@ -99,7 +99,7 @@ def wait_for(what: str, condition: Callable[[], object], timeout_s: float = 20.0
 
 @contextmanager
 def x_server(width: int, height: int, *options: str) -> Iterator[str]:
-    """Run an X server and yield its display."""
+    """Run an X server and yield its display. It keeps its screen when its last program goes."""
     command = [
         "Xvfb",
         "-displayfd",

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).parents[2]
 # Two colours that no program of the tests paints otherwise.
@@ -26,7 +27,7 @@ EXPOSURE, STRUCTURE, SUBSTRUCTURE, REDIRECT = 1 << 15, 1 << 17, 1 << 19, 1 << 20
 def server(*options: str, size: str = "800x600") -> Iterator[str]:
     """Run an Xvfb and yield its display."""
     process = subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-s", "0", "-noreset", *options],
+        f"Xvfb -displayfd 1 -screen 0 {size}x24 -nolisten tcp -s 0 -noreset".split() + list(options),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -102,18 +103,17 @@ class Window:
             if pipe is not None:
                 pipe.close()
 
-    def __enter__(self) -> "Window":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def wait_until(true: "object", seconds: float = 10.0) -> None:
-    """Call `true` until it is."""
+def wait_until(holds: Callable[[], object], seconds: float = 10.0) -> None:
+    """Call `holds` until it does."""
     end = time.monotonic() + seconds
-    assert callable(true)
-    while not true():
+    while not holds():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
 
@@ -167,7 +167,10 @@ class Painter:
     def text(self, name: str, value: str, kind: str = "UTF8_STRING") -> None:
         data = value.encode()
         self.wire.order(
-            18, 0, struct.pack("<IIIB3xI", self.window, self.wire.atom(name), self.wire.atom(kind), 8, len(data)) + data
+            18,
+            0,
+            struct.pack("<IIIB3xI", self.window, self.wire.atom(name), self.wire.atom(kind), 8, len(data))
+            + data,
         )
 
     def numbers(self, name: str, kind: str, *values: int) -> None:
@@ -228,55 +231,85 @@ class Painter:
             data = bytearray(event)
             struct.pack_into("<I", data, 4, self.wire.screen.root)
             data[0] = 33
-            self.wire.order(25, 0, struct.pack("<II", self.wire.screen.root, SUBSTRUCTURE | REDIRECT) + bytes(data))
+            self.wire.order(
+                25, 0, struct.pack("<II", self.wire.screen.root, SUBSTRUCTURE | REDIRECT) + bytes(data)
+            )
 
     def obey(self, order: str, rest: str) -> None:
-        mine = struct.pack("<I", self.window)
-        if order == "raise":
-            self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 0))
-        elif order == "lower":
-            self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 1))
-        elif order == "flicker":  # up and down again, so many times, as fast as the server takes it
-            for _ in range(int(rest)):
-                self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 0))
-                self.stripes()
-                self.wire.ask(43)
-                self.wire.order(12, 0, mine + struct.pack("<HxxI", 0x40, 1))
-                self.wire.ask(43)
-                for event in self.wire.events():
-                    self.handle(event)
-                time.sleep(0.002)
-        elif order == "move":
-            left, top, width, height = (int(part) for part in rest.split(","))
-            self.width, self.height = width, height
-            self.wire.order(12, 0, mine + struct.pack("<HxxiiII", 0xF, left, top, width, height))
-        elif order == "map":
-            self.wire.order(8, 0, mine)
-        elif order == "unmap":
-            self.wire.order(10, 0, mine)
-        elif order == "iconify":  # ICCCM 4.1.4
-            data = struct.pack("<BBHII5I", 33, 32, 0, self.window, self.wire.atom("WM_CHANGE_STATE"), 3, 0, 0, 0, 0)
-            root = self.wire.screen.root
-            self.wire.order(25, 0, struct.pack("<II", root, SUBSTRUCTURE | REDIRECT) + data)
-        elif order == "title":
-            self.text("_NET_WM_NAME", rest)
-        elif order == "untitle":
-            for name in ("_NET_WM_NAME", "WM_NAME"):
-                self.wire.order(19, 0, mine + struct.pack("<I", self.wire.atom(name)))
-        elif order == "focus":
-            self.wire.order(42, 1, mine + struct.pack("<I", 0))
-        elif order == "dot":  # a stroke: a small square of the second colour
-            left, top = (int(part) for part in rest.split(","))
-            self.wire.order(56, 0, struct.pack("<III", self.gc, 4, self.colors[1]))
-            self.wire.order(70, 0, struct.pack("<IIhhHH", self.window, self.gc, left, top, 40, 40))
-        elif order == "freeze":
-            self.frozen = True
-        elif order == "thaw":
-            self.frozen = False
-        elif order == "saver":  # ForceScreenSaver: 1 on, 0 off
-            self.wire.order(115, int(rest))
-        else:
-            raise ValueError(order)
+        getattr(self, f"do_{order}")(rest)
+
+    def configure(self, mask: int, *values: int) -> None:
+        self.wire.order(12, 0, struct.pack(f"<IHxx{len(values)}i", self.window, mask, *values))
+
+    def do_raise(self, _: str) -> None:
+        self.configure(0x40, 0)
+
+    def do_lower(self, _: str) -> None:
+        self.configure(0x40, 1)
+
+    def do_flicker(self, times: str) -> None:
+        """Go up and down again as fast as the server takes it."""
+        for _ in range(int(times)):
+            self.configure(0x40, 0)
+            self.stripes()
+            self.wire.ask(43)
+            self.configure(0x40, 1)
+            self.wire.ask(43)
+            for event in self.wire.events():
+                self.handle(event)
+            time.sleep(0.002)
+
+    def do_move(self, rect: str) -> None:
+        left, top, self.width, self.height = (int(part) for part in rect.split(","))
+        self.configure(0xF, left, top, self.width, self.height)
+
+    def do_map(self, _: str) -> None:
+        self.wire.order(8, 0, struct.pack("<I", self.window))
+
+    def do_unmap(self, _: str) -> None:
+        self.wire.order(10, 0, struct.pack("<I", self.window))
+
+    def do_iconify(self, _: str) -> None:
+        """Ask the window manager (ICCCM 4.1.4)."""
+        data = struct.pack(
+            "<BBHII5I", 33, 32, 0, self.window, self.wire.atom("WM_CHANGE_STATE"), 3, 0, 0, 0, 0
+        )
+        root = self.wire.screen.root
+        self.wire.order(25, 0, struct.pack("<II", root, SUBSTRUCTURE | REDIRECT) + data)
+
+    def do_title(self, title: str) -> None:
+        self.text("_NET_WM_NAME", title)
+
+    def do_untitle(self, _: str) -> None:
+        for name in ("_NET_WM_NAME", "WM_NAME"):
+            self.wire.order(19, 0, struct.pack("<II", self.window, self.wire.atom(name)))
+
+    def do_focus(self, _: str) -> None:
+        self.wire.order(42, 1, struct.pack("<II", self.window, 0))
+
+    def do_dot(self, place: str) -> None:
+        """Draw a stroke: a small square of the second colour."""
+        left, top = (int(part) for part in place.split(","))
+        self.wire.order(56, 0, struct.pack("<III", self.gc, 4, self.colors[1]))
+        self.wire.order(70, 0, struct.pack("<IIhhHH", self.window, self.gc, left, top, 40, 40))
+
+    def do_freeze(self, _: str) -> None:
+        """Paint nothing from now on, like a program that is busy."""
+        self.frozen = True
+
+    def do_thaw(self, _: str) -> None:
+        self.frozen = False
+
+    def do_saver(self, mode: str) -> None:
+        """Turn the screen saver on (1) or off (0): ForceScreenSaver."""
+        self.wire.order(115, int(mode))
+
+    def do_menu(self, _: str) -> None:
+        """Open a menu: a window of the same program that no window manager places."""
+        self.menu = self.wire.new_id()
+        body = struct.pack("<IIhhHHHHIIII", self.menu, self.wire.screen.root, self.left + 20, self.top + 20, 60, 60, 0, 1, 0, 0x202, 0xC0C0C0, 1)  # fmt: skip
+        self.wire.order(1, 0, body)
+        self.wire.order(8, 0, struct.pack("<I", self.menu))
 
 
 def main() -> None:

@@ -67,10 +67,14 @@ def post_views(pixels: Pixels) -> dict[str, Descriptors]:
 
 
 def comparable(views: Mapping[str, Descriptors]) -> tuple[dict[str, Descriptors], str | None]:
-    """Return the views that carry enough, and why there is none when there is none."""
+    """Return the views that carry enough; none, and why, when the post as it is does not.
+
+    Cutting the margins away makes a lone stroke fill the picture, so the trimmed view never speaks alone.
+    """
     reasons = {name: information(view.coverage, view.contrast) for name, view in views.items()}
-    kept = {name: view for name, view in views.items() if reasons[name] is None}
-    return kept, None if kept else reasons[FULL]
+    if reasons[FULL]:
+        return {}, reasons[FULL]
+    return {name: view for name, view in views.items() if reasons[name] is None}, None
 
 
 def gallery(stages: Sequence[Descriptors], cohort: Cohort) -> Gallery:

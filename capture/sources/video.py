@@ -1,0 +1,307 @@
+"""A video file: a recording of the drawing, or a stream that was downloaded (PyAV, the extra "video").
+
+The time of a picture is its presentation time in the file, and that is all a file can say. Where the key frames lie
+close enough together only they are decoded, which is ten times quicker.
+"""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from capture.frame import Frame, NoFrame, Region
+from capture.sources.folder import MAX_PIXELS
+from sakigake.clock import Clock
+from sakigake.errors import NotFoundError, SakigakeError, UsageError
+
+# A group of pictures this much longer than the step still counts as no longer: 60 frames of 29.97 Hz take 2.002 s.
+SLACK = 1.1
+# A key frame this much of a step after the last one is near enough.
+EARLY = 0.8
+HOLE_S = 1.0
+# Pictures that come slowly, as in a time-lapse, are no hole: so many of the usual intervals must be missing.
+HOLE_INTERVALS = 10
+# No playlists and no addresses: a file that only names others could make us fetch them.
+FORMATS = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flv,mpegts,mpeg,asf,ogg,mxf,gif,apng"
+BOX_HEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Hole(NoFrame):
+    """A stretch for which the file has no pictures: `ms` long, from `pts_ms` on. `reason` is a slug.
+
+    "video-hole": the times leap; "video-back": they run backwards (`ms` is 0, nobody knows); "video-damaged": the
+    pictures cannot be decoded; "video-cut-off": the file ends before the time it announces.
+    """
+
+    pts_ms: int = 0
+    ms: int = 0
+
+
+class VideoSource:
+    """The pictures of `path`, one every `step_s` seconds of its own time; `canvas` is a rectangle in the picture."""
+
+    live = False
+
+    def __init__(
+        self, path: Path, step_s: float, canvas: Region | None = None, clock: Clock | None = None
+    ) -> None:
+        self._path = path
+        self._step = step_s
+        self._canvas = canvas
+        self._clock = clock or Clock()
+        self._container: Any = None
+        self._walk: Iterator[Frame | NoFrame] = iter(())
+        self._seq = 0
+
+    def open(self) -> None:
+        """Open the file; raises NotFoundError, UsageError or SakigakeError with one sentence."""
+        if not self._path.exists():
+            raise NotFoundError("video-missing", path=self._path)
+        av = _av()
+        options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+        try:
+            self._container = av.open(str(self._path), container_options=options)
+        except (OSError, ValueError) as error:  # FFmpegError is the one or the other
+            if _cut_off(self._path):
+                raise UsageError("video-cut-off", path=self._path) from error
+            why = getattr(error, "strerror", None) or str(error)
+            raise UsageError("video-unreadable", path=self._path, why=why) from error
+        try:
+            self._walk = self._pictures(av, self._stream())
+        except BaseException:
+            self.close()
+            raise
+
+    def _stream(self) -> Any:
+        streams = self._container.streams.video
+        if not streams:
+            raise UsageError("video-without-pictures", path=self._path)
+        stream = streams[0]
+        if stream.width * stream.height > MAX_PIXELS:
+            raise UsageError("video-too-large", path=self._path, width=stream.width, height=stream.height)
+        stream.thread_type = "AUTO"
+        return stream
+
+    def grab(self) -> Frame | NoFrame:
+        """Return the next picture, a Hole, or "exhausted"."""
+        return next(self._walk, NoFrame("exhausted"))
+
+    def _pictures(self, av: Any, stream: Any) -> Iterator[Frame | NoFrame]:
+        reader = _Reader(av, stream, self._step)
+        for found in reader.pictures(self._container):
+            if isinstance(found, Hole):
+                yield found
+            else:
+                yield self._frame(found, reader.since_start_ms(reader.time_of(found)))
+
+    def _frame(self, picture: Any, pts_ms: int) -> Frame | NoFrame:
+        wall, mono = self._clock.wall_ns(), self._clock.mono_ns()
+        pixels = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
+        if turn := getattr(picture, "rotation", 0):
+            pixels = np.rot90(pixels, round(turn / 90) % 4)
+        whole = Region(0, 0, pixels.shape[1], pixels.shape[0])
+        region = (self._canvas or whole).clip(whole)
+        if region is None:
+            return NoFrame("too-small", self._path.name)
+        cut = pixels[region.top : region.top + region.height, region.left : region.left + region.width]
+        self._seq += 1
+        return Frame(
+            pixels=np.ascontiguousarray(cut),
+            wall_ns=wall,
+            mono_ns=mono,
+            seq=self._seq - 1,
+            origin="video",
+            region=region,
+            lossy=True,
+            info={"pts_ms": pts_ms},
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._walk = iter(())
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def describe(self) -> dict[str, int | str]:
+        """Return kind and step: a file name can hold a person's name."""
+        return {"origin": "video", "step_ms": round(self._step * 1000)}
+
+
+class _Reader:
+    """Walks through the packets of one stream, group by group, and decodes what is needed of each.
+
+    A group is held back, undecoded, until the next key frame shows that it was short, or until it turns out longer
+    than a step: then it is decoded from its beginning.
+    """
+
+    def __init__(self, av: Any, stream: Any, step_s: float) -> None:
+        self._broken = av.FFmpegError
+        self._stream = stream
+        self._codec = stream.codec_context
+        self._step = step_s
+        self._base = float(stream.time_base)
+        self._start = stream.start_time * self._base if stream.start_time is not None else None
+        self._group: list[Any] = []
+        self._decoding = False
+        self._given: float | None = None
+        self._before: float | None = None
+        self._usual = 0.0
+        self._damage: float | None = None
+
+    def since_start_ms(self, time: float) -> int:
+        """Return a presentation time relative to the first one."""
+        return round((time - (self._start or 0.0)) * 1000)
+
+    def time_of(self, picture: Any) -> float:
+        """Return the presentation time of a decoded picture in seconds."""
+        return float(picture.pts * self._base)
+
+    def pictures(self, container: Any) -> Iterator[Any]:
+        """Yield decoded pictures and Holes."""
+        for packet in self._packets(container):
+            time = self._time(packet)
+            if time is None:
+                continue
+            if (hole := self._hole(time)) is not None:
+                yield from self._end_group()
+                yield hole
+            if packet.is_keyframe:
+                yield from self._end_group()
+                self._group = [packet]
+            elif self._decoding:
+                yield from self._all(packet)
+            else:
+                self._group.append(packet)
+                first = self._time(self._group[0])
+                if first is not None and time - first > self._step * SLACK:
+                    self._decoding = True
+                    for held in self._group:
+                        yield from self._all(held)
+                    self._group = []
+        yield from self._end_group()
+        yield from self._end()
+
+    def _packets(self, container: Any) -> Iterator[Any]:
+        try:
+            yield from (packet for packet in container.demux(self._stream) if packet.size)
+        except self._broken:
+            return  # the file ends in the middle of something; what there was has been given
+
+    def _time(self, packet: Any) -> float | None:
+        """Return when a packet is decoded: unlike the presentation times these only grow."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        return None if stamp is None else stamp * self._base
+
+    def _hole(self, time: float) -> Hole | None:
+        before, self._before = self._before, time
+        if self._start is None:
+            self._start = time
+        if before is None:
+            return None
+        step = time - before
+        if step < -HOLE_S:
+            self._given = None
+            return Hole("video-back", pts_ms=self.since_start_ms(before))
+        if step > max(HOLE_S, HOLE_INTERVALS * self._usual) and self._usual:
+            return Hole("video-hole", pts_ms=self.since_start_ms(before), ms=round(step * 1000))
+        # The mean of the last intervals, more or less: one odd interval does not make the next hole unseen.
+        self._usual = step if not self._usual else self._usual + (step - self._usual) / 8
+        return None
+
+    def _end_group(self) -> Iterator[Any]:
+        group, self._group = self._group, []
+        if self._decoding:
+            yield from self._all(None)
+            self._codec.flush_buffers()
+            self._decoding = False
+        elif group and group[0].is_keyframe and self._due(group[0], EARLY):
+            yield from self._key(group[0])
+
+    def _due(self, packet: Any, share: float) -> bool:
+        time = packet.pts * self._base if packet.pts is not None else self._time(packet)
+        return self._given is None or time is None or time - self._given >= self._step * share
+
+    def _key(self, packet: Any) -> Iterator[Any]:
+        """Decode a key frame by itself."""
+        pictures = [*self._decoded(packet), *self._decoded(None)]
+        self._codec.flush_buffers()
+        yield from self._given_now(pictures[:1])
+
+    def _all(self, packet: Any) -> Iterator[Any]:
+        """Decode one packet of many (None: the rest) and yield what is due."""
+        interval = self._usual / 2
+        for picture in self._decoded(packet):
+            if self._given is None or self.time_of(picture) - self._given >= self._step - interval:
+                yield from self._given_now([picture])
+
+    def _given_now(self, pictures: list[Any]) -> Iterator[Any]:
+        for picture in pictures:
+            damage, self._damage = self._damage, None
+            if damage is not None:
+                lost = round((self.time_of(picture) - damage) * 1000)
+                yield Hole("video-damaged", pts_ms=self.since_start_ms(damage), ms=max(0, lost))
+            self._given = self.time_of(picture)
+            yield picture
+
+    def _decoded(self, packet: Any) -> list[Any]:
+        try:
+            return [picture for picture in self._codec.decode(packet) if picture.pts is not None]
+        except self._broken:
+            self._damage = self._damage or self._given or self._before
+            return []
+
+    def _end(self) -> Iterator[Hole]:
+        """Yield what the file announces and does not have."""
+        last = self._before
+        announced = self._announced()
+        if last is None or announced is None:
+            return
+        missing = announced - (last - (self._start or 0.0))
+        if missing > max(HOLE_S, HOLE_INTERVALS * self._usual):
+            yield Hole("video-cut-off", pts_ms=self.since_start_ms(last), ms=round(missing * 1000))
+
+    def _announced(self) -> float | None:
+        """Return the length in seconds that the file states for the stream."""
+        if self._stream.duration is not None:
+            return float(self._stream.duration * self._base)
+        try:  # Matroska keeps it in a tag of each stream: 00:01:02.345000000
+            hours, minutes, seconds = str(self._stream.metadata.get("DURATION", "")).split(":")
+            return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        except ValueError:
+            return None
+
+
+def _av() -> Any:
+    """Return the module av; raises SakigakeError with what to install."""
+    try:
+        return importlib.import_module("av")
+    except ImportError as error:
+        raise SakigakeError("video-extra-missing") from error
+
+
+def _cut_off(path: Path) -> bool:
+    """Say whether this is an MP4 without its index (the box "moov"), which is written last of all."""
+    found = set()
+    try:
+        with path.open("rb") as file:
+            place = 0
+            size = path.stat().st_size
+            while place + BOX_HEAD <= size and len(found) < 64:  # noqa: PLR2004 - more boxes than any file has
+                file.seek(place)
+                head = file.read(2 * BOX_HEAD)
+                length, kind = int.from_bytes(head[:4], "big"), head[4:BOX_HEAD]
+                found.add(kind)
+                if length == 1:
+                    length = int.from_bytes(head[BOX_HEAD:], "big")
+                if length < BOX_HEAD:
+                    break
+                place += length
+    except OSError:
+        return False
+    return b"ftyp" in found and b"moov" not in found

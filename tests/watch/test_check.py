@@ -1,0 +1,237 @@
+"""A check from end to end on real sessions: likeness, attribution, order, and everything that must not be claimed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sakigake import words
+from sakigake.errors import NotFoundError, UsageError
+from sakigake.fingerprint.vector import fingerprint_v1
+from sakigake.model import EntryType, Interval, Likeness, Order
+from sakigake.store.sqlite import SqliteStore
+from sakigake.timeline.ledger import Ledger
+from tests.watch.studio import (
+    STAGES,
+    START,
+    Pixels,
+    Studio,
+    Ticking,
+    drawing,
+    framed,
+    pictures,
+    record,
+    redrawn,
+    saved,
+)
+from watch.check import check_picture
+from watch.finding import to_json, to_text
+
+FOUND = {Likeness.SOME, Likeness.STRONG}
+LATER = Interval(START + timedelta(hours=2), START + timedelta(hours=3))
+EARLIER = Interval(START - timedelta(hours=3), START - timedelta(hours=2))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteStore:
+    return SqliteStore(tmp_path / "sakigake.db")
+
+
+@pytest.fixture
+def studio(store: SqliteStore) -> Studio:
+    return record(store, pictures())
+
+
+@pytest.mark.parametrize("stage", [2, 4, 7])
+def test_a_redrawn_stage_is_recognised_at_its_stage(tmp_path: Path, studio: Studio, stage: int) -> None:
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, stage)))
+    finding = check_picture(studio.store, [studio.session], post, LATER)
+    assert finding.likeness in FOUND
+    assert finding.first_stage is not None
+    assert finding.last_stage is not None
+    assert finding.first_stage <= studio.seqs[stage] <= finding.last_stage
+    assert finding.last_stage - finding.first_stage <= 5
+    assert finding.order is Order.DRAFT_FIRST
+    assert finding.draft.not_after
+    assert LATER.not_before
+    assert finding.draft.not_after < LATER.not_before
+    assert finding.view in {"full", "trim"}
+    assert finding.counts
+    assert finding.counts.reached <= finding.counts.pairs // 1000
+    assert finding.compared == STAGES
+
+
+def test_mirrored_and_framed_posts_are_recognised(tmp_path: Path, studio: Studio) -> None:
+    source = redrawn(drawing(11, 7))
+    for name, pixels, view in (
+        ("mirror", source[:, ::-1], "mirror"),
+        ("frame", framed(source), "trim"),
+        ("both", framed(np.ascontiguousarray(source[:, ::-1])), "trim-mirror"),
+    ):
+        post = saved(tmp_path / f"{name}.png", np.ascontiguousarray(pixels))
+        finding = check_picture(studio.store, [studio.session], post, LATER)
+        assert finding.likeness in FOUND, name
+        assert finding.view == view
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_other_drawings_are_not_recognised_and_not_ordered(tmp_path: Path, studio: Studio, seed: int) -> None:
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(seed, 7), seed))
+    finding = check_picture(studio.store, [studio.session], post, LATER)
+    assert finding.likeness is Likeness.NONE
+    assert finding.order is Order.UNCLEAR
+    assert finding.order_reason == "no-likeness"
+    assert (finding.stage, finding.first_stage, finding.draft) == (None, None, Interval())
+
+
+def test_a_post_made_before_the_draft_is_said_in_the_same_form(tmp_path: Path, studio: Studio) -> None:
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    before, after = (
+        check_picture(studio.store, [studio.session], post, posted) for posted in (EARLIER, LATER)
+    )
+    assert before.order is Order.POST_FIRST
+    for lang in words.LANGUAGES:
+        texts = [to_text(finding, lang).splitlines() for finding in (before, after)]
+        assert len(texts[0]) == len(texts[1])
+        sentences = [words.text(f"finding.order.{order}", lang) for order in ("post_first", "draft_first")]
+        changed = texts[0][0].replace(sentences[0], sentences[1])
+        assert changed == texts[1][0]
+
+
+def test_the_pc_clock_alone_orders_nothing(tmp_path: Path, store: SqliteStore) -> None:
+    studio = record(store, pictures(), tokens=False)
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    finding = check_picture(store, [studio.session], post, LATER)
+    assert finding.likeness in FOUND
+    assert finding.order is Order.UNCLEAR
+    assert finding.order_reason == "no-trusted-draft-time"
+    assert finding.claimed == START + timedelta(minutes=STAGES)
+    assert "自己申告" in to_text(finding, "ja")
+
+
+def test_a_pc_clock_set_back_by_a_year_changes_no_answer(tmp_path: Path, store: SqliteStore) -> None:
+    studio = record(store, pictures(), claim=timedelta(days=-365))
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    finding = check_picture(store, [studio.session], post, EARLIER)
+    assert finding.order is Order.POST_FIRST
+    assert finding.claimed
+    assert finding.claimed < START - timedelta(days=300)
+
+
+def test_order_needs_disjoint_intervals(tmp_path: Path, studio: Studio) -> None:
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    known = check_picture(studio.store, [studio.session], post, LATER).draft
+    assert known.not_after
+    cases = {
+        Interval(): "post-time-not-given",
+        Interval(known.not_after, None): "intervals-overlap",
+        Interval(None, known.not_after): "intervals-overlap",
+        Interval(START - timedelta(hours=1), START + timedelta(hours=1)): "intervals-overlap",
+    }
+    for posted, reason in cases.items():
+        finding = check_picture(studio.store, [studio.session], post, posted)
+        assert (finding.order, finding.order_reason) == (Order.UNCLEAR, reason)
+    just_after = Interval(known.not_after + timedelta(milliseconds=1), None)
+    assert check_picture(studio.store, [studio.session], post, just_after).order is Order.DRAFT_FIRST
+
+
+def test_the_draft_interval_covers_the_whole_range(tmp_path: Path, store: SqliteStore) -> None:
+    """Eight recordings of nearly the same canvas: the claim rests on the last of them, not on the first."""
+    same = [drawing(11, 7) for _ in range(STAGES)]
+    for number, pixels in enumerate(same):
+        pixels[:8, : 8 * (number + 1)] = 0
+    studio = record(store, same)
+    post = saved(tmp_path / "post.jpg", redrawn(same[2]))
+    between = START + timedelta(minutes=5)
+    finding = check_picture(store, [studio.session], post, Interval(between, between + timedelta(seconds=5)))
+    assert (finding.first_stage, finding.last_stage) == (studio.seqs[0], studio.seqs[-1])
+    assert finding.order is Order.UNCLEAR
+    assert finding.order_reason == "intervals-overlap"
+
+
+def test_all_sessions_the_best_one_is_named(tmp_path: Path, store: SqliteStore) -> None:
+    sessions = [
+        record(store, pictures(seed), start=START + timedelta(days=seed)).session for seed in (11, 12, 13)
+    ]
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(12, 7)))
+    finding = check_picture(store, sessions, post, Interval())
+    assert finding.session == sessions[1].id
+    assert finding.compared == 3 * STAGES
+
+
+def test_a_picture_that_carries_too_little_is_not_comparable(tmp_path: Path, studio: Studio) -> None:
+    blank = np.full((400, 400, 3), 255, np.uint8)
+    stroke = blank.copy()
+    stroke[200:204, 60:340] = 0
+    for pixels, reason in ((blank, "blank"), (stroke, "too-little")):
+        finding = check_picture(studio.store, [studio.session], saved(tmp_path / "post.png", pixels), LATER)
+        assert finding.likeness is Likeness.NOT_COMPARABLE
+        assert finding.likeness_reason == reason
+        assert finding.order is Order.UNCLEAR
+        for lang in words.LANGUAGES:
+            assert words.text(f"finding.likeness-reason.{reason}", lang) in to_text(finding, lang)
+
+
+def test_blank_stages_are_passed_over(tmp_path: Path, store: SqliteStore) -> None:
+    blank = np.full((400, 400, 3), 255, np.uint8)
+    studio = record(store, [blank, blank, *pictures()])
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    assert check_picture(store, [studio.session], post, LATER).compared == STAGES
+    only_blank = record(store, [blank], start=START + timedelta(days=1))
+    finding = check_picture(store, [only_blank.session], post, LATER)
+    assert finding.likeness is Likeness.NOT_COMPARABLE
+    assert finding.likeness_reason == "stages-carry-too-little"
+
+
+def test_no_stage_and_no_picture(tmp_path: Path, store: SqliteStore) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    empty = Ledger.start(store, Ed25519PrivateKey.generate(), "screen", Ticking().clock())
+    empty.append(EntryType.HEARTBEAT)
+    post = saved(tmp_path / "post.jpg", drawing(11, 7))
+    with pytest.raises(NotFoundError) as caught:
+        check_picture(store, [empty.session], post, LATER)
+    assert caught.value.code == "check-no-stage"
+    text = tmp_path / "text.png"
+    text.write_text("no picture", encoding="utf-8")
+    with pytest.raises(UsageError):
+        check_picture(store, [empty.session], text, LATER)
+
+
+def test_fingerprints_of_another_version_are_refused(tmp_path: Path, store: SqliteStore) -> None:
+    def newer(pixels: Pixels) -> bytes:
+        raw = fingerprint_v1(pixels)
+        return raw[:5] + b"\x07" + raw[6:]
+
+    studio = record(store, pictures(), fingerprint=newer)
+    with pytest.raises(UsageError) as caught:
+        check_picture(store, [studio.session], saved(tmp_path / "post.jpg", drawing(11, 7)), LATER)
+    assert caught.value.code == "fingerprint-other-version"
+
+
+def test_words_are_two_answers_with_counts_and_no_per_cent(tmp_path: Path, studio: Studio) -> None:
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    finding = check_picture(studio.store, [studio.session], post, LATER)
+    for lang in words.LANGUAGES:
+        text = to_text(finding, lang)
+        assert words.text(f"finding.order.{finding.order.value}", lang) in text
+        assert words.text(f"finding.likeness.{finding.likeness.value}", lang) in text
+        assert f"{finding.counts.pairs:,}" in text if finding.counts else False
+        assert words.text("report.other-explanations", lang) in text
+        assert text.endswith(words.text("report.limits", lang))
+        assert not {"%", "％", "パーセント"} & set(text)
+
+
+def test_json_is_plain_and_complete(tmp_path: Path, studio: Studio) -> None:
+    import json
+
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    record_ = json.loads(json.dumps(to_json(check_picture(studio.store, [studio.session], post, LATER))))
+    assert record_["schema_version"] == 1
+    assert record_["order"] == "draft_first"
+    assert record_["likeness"] in {"some", "strong"}
+    assert record_["stage_range"][0] <= record_["stage"] <= record_["stage_range"][1]
+    assert set(record_["scores"]) == {"edge_layout_v1", "gradient_v1", "oklab_thumb_8_v1"}
+    assert record_["draft"]["not_after"].endswith("Z")
+    assert len(record_["post_sha256"]) == 64

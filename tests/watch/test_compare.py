@@ -1,0 +1,172 @@
+"""The arithmetic of comparing: normalisation, calibration, attribution, and the data that ships."""
+
+import hashlib
+import json
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sakigake import resources
+from sakigake.errors import ConfigError, UsageError
+from sakigake.fingerprint.vector import VERSION, fingerprint_v1, unpack
+from sakigake.model import Likeness
+from tests.watch.studio import drawing, pictures, redrawn
+from watch.compare import calibration as calibrations
+from watch.compare import cohort as cohorts
+from watch.compare import engine
+from watch.compare.attribute import attribute
+from watch.compare.calibration import Channel, Tail, combine, upper_bound
+from watch.compare.measures import MEASURES, NAMES, rows_of
+
+
+def test_the_cohort_that_ships_is_whole_and_holds_no_picture() -> None:
+    cohort = cohorts.load()
+    about = json.loads(resources.read_text("cohort-v1.json"))
+    assert set(cohort.rows) == set(NAMES)
+    sizes = {rows.shape[0] for rows in cohort.rows.values()}
+    assert sizes == {about["pictures"]}
+    assert about["pictures"] >= 500
+    assert about["pictures"] == about["drawn"]["count"] + len(about["clipart"]["names"])
+    assert about["fingerprint"] == VERSION
+    for rows in cohort.rows.values():
+        assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
+
+
+def test_a_damaged_cohort_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "read_bytes", lambda _: b"PK\x03\x04 not the cohort")
+    with pytest.raises(ConfigError) as caught:
+        cohorts.load.__wrapped__()
+    assert caught.value.code == "check-data-damaged"
+
+
+def test_the_calibration_that_ships_fits_the_cohort_and_the_fingerprint() -> None:
+    calibration = calibrations.load()
+    record = json.loads(resources.read_text(calibrations.NAME))
+    assert calibration.fingerprint == VERSION
+    assert record["cohort"]["sha256"] == hashlib.sha256(resources.read_bytes("cohort-v1.npz")).hexdigest()
+    assert set(calibration.views) == set(engine.VIEWS)
+    shares = sum(channel.share for channels in calibration.views.values() for channel in channels)
+    assert shares == pytest.approx(1)
+    assert calibration.strong >= 3
+    assert calibration.some >= 2
+    counts = calibration.counts
+    assert counts.posts > 3000
+    assert counts.pairs > 1_000_000
+    for reaching in (counts.pairs_reaching, counts.posts_reaching):
+        assert len(reaching) == len(counts.grid)
+        assert all(one >= other for one, other in pairwise(reaching))
+    assert counts.posts_reaching[counts.grid.index(2.0)] <= 0.0105 * counts.posts
+
+
+def test_a_damaged_calibration_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("{", "{}", '{"views": {}}', "[]"):
+        monkeypatch.setattr(resources, "read_text", lambda _, text=text: text)
+        with pytest.raises(ConfigError):
+            calibrations.load.__wrapped__()
+
+
+def test_upper_bounds() -> None:
+    """The rule of three, and exact Poisson limits of a textbook (5 % one-sided): 4.74, 6.30, 10.51, 18.21 events."""
+    assert upper_bound(0, 3000) == pytest.approx(3 / 3000, rel=2e-3)
+    for seen, limit in ((1, 4.744), (2, 6.296), (5, 10.513), (11, 18.208), (100, 118.08)):
+        assert upper_bound(seen, 10_000) * 10_000 == pytest.approx(limit, rel=3e-3)
+    assert upper_bound(0, 0) == 1
+    assert upper_bound(7, 7) == 1
+
+
+@given(st.floats(-3, 30), st.floats(-3, 30))
+def test_counts_fall_as_values_rise(one: float, other: float) -> None:
+    calibration = calibrations.load()
+    low, high = (calibration.count(value) for value in sorted((one, other)))
+    assert low.reached >= high.reached
+    assert low.post_alarms >= high.post_alarms
+    assert low.post_bound >= high.post_bound
+    assert high.reached <= high.pairs
+    assert high.post_bound * high.posts >= high.post_alarms
+
+
+def test_more_stages_are_more_chances_and_are_charged_for() -> None:
+    calibration = calibrations.load()
+    value = calibration.some + 0.01
+    assert calibration.level(value, 10) is Likeness.SOME
+    assert calibration.level(value, calibration.stages) is Likeness.SOME
+    assert calibration.level(value, 10 * calibration.stages) is Likeness.NONE
+    assert calibration.level(calibration.strong, calibration.stages) is Likeness.STRONG
+    assert calibration.level(calibration.some - 0.01, 1) is Likeness.NONE
+
+
+def test_a_tail_says_how_rare_a_score_is() -> None:
+    tail = Tail(start=2.0, scale=0.5, above=0.1)
+    values = tail.surprise(np.array([2.0, 2.0 + 0.5 * math.log(10)], np.float32))
+    assert np.allclose(values, [1, 2])
+
+
+def test_channels_share_one_budget() -> None:
+    plain = Tail(0.0, 1 / math.log(10), 0.1)
+    whole = Channel("a", {"x": 1.0}, {"x": plain}, plain, 1.0)
+    half = Channel("a", {"x": 1.0}, {"x": plain}, plain, 0.5)
+    scores = {"x": np.array([3.0], np.float32)}
+    assert combine([whole], scores)[0] - combine([half], scores)[0] == pytest.approx(math.log10(2), abs=1e-5)
+    assert combine([half, half], scores) == combine([half], scores)
+    with pytest.raises(ValueError, match="without channels"):
+        combine([], scores)
+
+
+def test_normalised_scores_are_deviations_above_the_closest_cohort() -> None:
+    cohort = cohorts.load()
+    stages = [unpack(fingerprint_v1(picture)) for picture in pictures()[2:]]
+    gallery = engine.gallery(stages, cohort)
+    raw, normalised = engine.score_views(stages, gallery, cohort)
+    name = MEASURES[0].name
+    rows = rows_of(stages)[name]
+    top = np.sort(rows[3] @ cohort.rows[name].T)[-100:]
+    spread = max(top.std(), MEASURES[0].floor)
+    expected = (raw[name][3, 3] - top.mean()) / spread
+    assert normalised[name][3, 3] == pytest.approx(expected, rel=1e-3)
+    assert np.argmax(normalised[name][3]) == 3
+
+
+def test_a_post_is_closest_to_the_drawing_it_came_from() -> None:
+    cohort, calibration = cohorts.load(), calibrations.load()
+    stages = [unpack(fingerprint_v1(drawing(seed, 7))) for seed in range(20, 32)]
+    gallery = engine.gallery(stages, cohort)
+    for number in range(12):
+        views = engine.post_views(redrawn(drawing(20 + number, 7)))
+        found = engine.match(views, gallery, cohort, calibration)
+        assert int(found.surprise.argmax()) == number
+        others = np.delete(found.surprise, number)
+        assert found.surprise[number] > calibration.some > others.max()
+        assert {score.name for score in found.scores(number)} == set(NAMES)
+
+
+def test_versions_are_never_mixed() -> None:
+    from dataclasses import replace
+
+    cohort, calibration = cohorts.load(), calibrations.load()
+    stage = unpack(fingerprint_v1(drawing(11, 7)))
+    other = replace(stage, version="sakigake-fp/2")
+    with pytest.raises(UsageError):
+        engine.gallery([stage, other], cohort)
+    with pytest.raises(UsageError):
+        engine.match({engine.FULL: stage}, engine.gallery([other], cohort), cohort, calibration)
+
+
+def test_attribution_names_all_that_fit_nearly_as_well() -> None:
+    found = attribute(np.array([0.1, 3.9, 4.2, 4.4, 4.1, 1.0], np.float32))
+    assert (found.first, found.best, found.last) == (1, 3, 4)
+    alone = attribute(np.array([0.1, 9.0, 0.2], np.float32))
+    assert (alone.first, alone.best, alone.last) == (1, 1, 1)
+    wide = attribute(np.array([20.0, 1.0, 18.0], np.float32))
+    assert (wide.first, wide.last) == (0, 2)
+
+
+def test_trimmed_views_appear_only_when_there_are_margins() -> None:
+    full = np.random.default_rng(0).integers(0, 255, (300, 400, 3)).astype(np.uint8)
+    assert set(engine.post_views(full)) == {engine.FULL, engine.MIRROR}
+    framed = np.full((420, 520, 3), 255, np.uint8)
+    framed[60:360, 60:460] = full
+    assert set(engine.post_views(framed)) == set(engine.VIEWS)

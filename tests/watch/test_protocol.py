@@ -1,0 +1,170 @@
+"""The evaluation protocol on a tiny corpus drawn here: who counts as what, and that the figures are the counts."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bench import match
+from bench.protocol import ATTACKS, attacked, lay_out, read, source_of
+from tests.watch.studio import drawing, redrawn
+
+HEADS = {
+    "pairs": [
+        "id",
+        "input",
+        "output",
+        "source",
+        "method",
+        "strength",
+        "kind",
+        "category",
+        "source_group",
+        "licence",
+        "notes",
+    ],
+    "timelines": ["artwork_id", "stage_index", "stage_name", "file", "type", "source", "licence"],
+    "negatives": ["file", "group", "self_similar_group", "source", "licence"],
+    "families": ["file", "family"],
+}
+
+
+def write(folder: Path, name: str, rows: list[dict[str, str]]) -> None:
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, HEADS[name], restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    def put(name: str, pixels: np.ndarray) -> str:
+        cv2.imwrite(str(tmp_path / name), pixels)
+        return name
+
+    pairs, negatives, families = [], [], []
+    for number in range(6):
+        source = drawing(300 + number, 7, (240, 320))
+        before, after = put(f"in{number}.png", source), put(f"out{number}.png", redrawn(source, number))
+        category = "semantic-only" if number == 5 else ("low", "high")[number % 2]
+        pairs.append(
+            {
+                "input": before,
+                "output": after,
+                "category": category,
+                "kind": "anime",
+                "source_group": f"s{number % 2}",
+            }
+        )
+        families += [{"file": before, "family": str(number)}, {"file": after, "family": str(number)}]
+    for number in range(40):
+        name = put(f"neg{number}.png", drawing(400 + number, 7, (240, 320)))
+        group = "alike" if number < 10 else "other"
+        negatives.append(
+            {
+                "file": name,
+                "group": group,
+                "self_similar_group": "yes" if number < 10 else "no",
+                "source": "a/b:c",
+            }
+        )
+    stage = put("stage.png", drawing(300, 3, (240, 320)))
+    families.append({"file": stage, "family": "0"})
+    write(tmp_path, "pairs", pairs)
+    write(tmp_path, "timelines", [{"file": stage}])
+    write(tmp_path, "negatives", negatives)
+    write(tmp_path, "families", families)
+    return tmp_path
+
+
+def test_layout_keeps_families_and_groups_apart(small: Path) -> None:
+    corpus = read(small)
+    layout = lay_out(corpus)
+    assert len(layout.pairs) == 5
+    assert layout.stages[:6] == ("in0.png", "in1.png", "in2.png", "in3.png", "in4.png", "stage.png")
+    files = {negative.file for negative in corpus.negatives}
+    drafts, posts = set(layout.stages[6:]), {post.file for post in layout.unrelated}
+    assert not drafts & posts
+    assert drafts | posts == files
+    swapped = lay_out(corpus, half=1)
+    assert {post.file for post in swapped.unrelated} == drafts
+    rows = {post: row for row, post in enumerate(layout.posts)}
+    assert layout.ignored[0, :6].tolist() == [True, False, False, False, False, True]
+    alike = {negative.file for negative in corpus.negatives if negative.self_similar}
+    for post in posts:
+        marked = {stage for stage, out in zip(layout.stages, layout.ignored[rows[post]], strict=True) if out}
+        assert marked == (drafts & alike if post in alike else set())
+    assert not lay_out(corpus, loose=True).ignored[len(layout.pairs) :].any()
+
+
+def test_figures_are_the_counts(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "figures.json"
+    monkeypatch.setattr("sys.argv", ["match", "--corpus", str(small), "--json", str(target)])
+    assert match.main() == 0
+    figures = json.loads(target.read_text(encoding="utf-8"))
+    assert (figures["positives"], figures["gallery"]) == (
+        5,
+        figures["methods"]["sakigake"]["per_post"]["some"]["gallery"],
+    )
+    ours = figures["methods"]["sakigake"]
+    assert ours["per_post"]["some"]["found"] == 5
+    assert ours["per_post"]["strong"]["false_posts"] == 0
+    assert ours["pair"]["r1"] == 1
+    assert ours["pair"]["uap"] > 0.9
+    assert set(ours["attacks"]) == set(ATTACKS)
+    assert ours["attacks"]["mirror"]["r1"] == 1
+    assert ours["by_category"]["low"]["pairs"] == 3
+    assert ours["false_by_group"].keys() == {"alike", "other"}
+    assert {"pdq", "phash"} <= figures["methods"].keys()
+    assert figures["cost"]["fingerprint_bytes"] == 5232
+
+
+def test_attacks_are_the_same_each_time_and_do_what_they_say() -> None:
+    pixels = drawing(5, 7, (240, 320))
+    for attack in ATTACKS:
+        assert np.array_equal(attacked(pixels, attack, "a"), attacked(pixels, attack, "a"))
+    assert np.array_equal(attacked(pixels, "mirror", "a"), pixels[:, ::-1])
+    crop = attacked(pixels, "crop", "a")
+    assert 0.69 * 240 <= crop.shape[0] < 0.93 * 240
+    assert attacked(pixels, "ui", "a").shape[0] > 240
+    assert attacked(pixels, "recompress", "a").shape[0] < 240
+
+
+def test_average_precision_and_intervals() -> None:
+    good, bad = np.array([3.0, 2.0], np.float32), np.array([1.0, 0.0], np.float32)
+    assert match.average_precision(good, bad) == 1
+    assert match.average_precision(bad, good) == pytest.approx((1 / 3 + 2 / 4) / 2)
+    hits = np.array([True] * 50 + [False] * 50)
+    low, high = match.interval(hits, ["a"] * 50 + ["b"] * 50)
+    assert (low, high) == (0, 1)  # two sources that disagree say next to nothing
+    low, high = match.interval(hits, [str(number) for number in range(100)])
+    assert 0.35 < low < 0.45
+    assert 0.55 < high < 0.65
+
+
+def test_sources() -> None:
+    assert source_of("debian:openclipart-png:openclipart/png/a.png") == "debian:openclipart-png"
+    assert source_of("owner/name:img/a.png (git history)") == "owner/name"
+
+
+@pytest.mark.corpus
+@pytest.mark.slow
+def test_figures_on_the_development_corpus(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert os.path.isdir(corpus)
+    target = tmp_path / "figures.json"
+    monkeypatch.setattr("sys.argv", ["match", "--corpus", str(corpus), "--json", str(target)])
+    match.main()
+    ours = json.loads(target.read_text(encoding="utf-8"))["methods"]["sakigake"]
+    some, strong = ours["per_post"]["some"], ours["per_post"]["strong"]
+    assert some["false_posts"] <= 0.0125 * some["posts"]
+    assert strong["false_posts"] <= 0.002 * strong["posts"]
+    assert some["tpr"] >= 0.71
+    assert strong["tpr"] >= 0.55
+    assert ours["pair"]["r1"] >= 0.93
+    assert ours["attacks"]["mirror"]["some"] >= 0.64
