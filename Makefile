@@ -6,11 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 DEV := $(VENV)/.dev-installed
+# What the tests need: the tools, and the optional parts that have tests of their own.
+EXTRAS := dev,obs,video
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-# `make demo TSA=local` starts a demonstration time authority on this machine.
-TSA ?= none
+# By default the authorities of the settings are asked, and without a network the requests stay queued.
+# `make demo TSA=local` starts a demonstration time authority on this machine; TSA=none asks nobody.
+TSA ?= configured
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -28,7 +31,7 @@ test: $(DEV) system  ## the tests that take minutes at most
 test-all: $(DEV) system  ## every test, the slow ones included
 	$(PYTEST) -m "not deep"
 	@if grep -rqE 'mark\.deep' tests --include='test_*.py'; then \
-	  $(PIP) -e '.[dev,deep]' && $(PYTEST) -m deep; fi
+	  $(PIP) -e '.[$(EXTRAS),deep]' && $(PYTEST) -m deep; fi
 
 lint: $(DEV)  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -65,4 +68,4 @@ $(READY): pyproject.toml
 	touch $@
 
 $(DEV): $(READY)
-	@echo "Installing the tools for tests into $(VENV) ..."; $(PIP) -e '.[dev]' && touch $@
+	@echo "Installing the tools for tests into $(VENV) ..."; $(PIP) -e '.[$(EXTRAS)]' && touch $@

@@ -25,6 +25,7 @@ import numpy as np
 from bench.cohort_art import Pixels
 from bench.cohort_genres import DRAWERS
 from sakigake.errors import SakigakeError
+from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import VERSION, Descriptors, fingerprint_v1, unpack
 from watch.compare.cohort import NAME
 from watch.compare.measures import rows_of
@@ -117,15 +118,17 @@ def main() -> int:
     left_out = 0
     for number in range(DRAWN):
         genre, pixels = drawn(number)
-        kept.append(unpack(fingerprint_v1(pixels)))
-        genres[genre] += 1
+        picture = unpack(fingerprint_v1(pixels))
+        if information(picture.coverage, picture.contrast) is None:
+            kept.append(picture)
+            genres[genre] += 1
     for name, path in clips(options.clipart) if options.clipart else ():
         try:
             picture = unpack(fingerprint_v1(load_picture(path)[0]))
         except SakigakeError as error:
             print(f"left out {name}: {error}", file=sys.stderr)
             continue
-        if near(picture, others, edges, bits):
+        if information(picture.coverage, picture.contrast) or near(picture, others, edges, bits):
             left_out += 1
             continue
         kept.append(picture)
@@ -141,7 +144,7 @@ def main() -> int:
         "version": "cohort/1",
         "fingerprint": VERSION,
         "pictures": len(kept),
-        "drawn": {"seed": SEED, "count": DRAWN, "genres": dict(sorted(genres.items()))},
+        "drawn": {"seed": SEED, "count": genres.total(), "genres": dict(sorted(genres.items()))},
         "clipart": {"collection": "Open Clip Art Library 0.18, public domain dedication", "names": names},
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
     }

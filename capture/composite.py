@@ -39,23 +39,39 @@ Area = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Match:
-    """How well the canvas picture explains a view under one pose.
+class Trace:
+    """How many of the picture's lines a view has, under one pose.
 
-    Masks are over the view's cells: `changed`; `known`, of what the picture says anything at all; `lines`, the edges the picture has there; `kept`, those of them that
-    the view has too. `residue` is the changed share of the known cells, `edges` the share of the `edge_count` lines that are kept,
-    `coarser` how many cells across became one, because the view is zoomed in on a picture that knows no more.
+    `edges` is the share of the `edge_count` line cells of the picture that are found again in the view. It is done
+    at the coarser of the two resolutions: `coarser` is how many cells of the view across became one, because the
+    picture knows no more. `view` is the view in those, of which the picture knows `known`.
     """
 
     pose: Matrix
+    edges: float
+    edge_count: int
+    coarser: float
+    view: Pixels
+    known: Mask
+    lines: Mask
+    kept: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """What a view shows that the picture does not, under one pose: masks over the view's cells.
+
+    `changed`; `known`, of what the picture says anything at all; `lines` that the picture has there; `kept`, those
+    of them that the view has too.
+    """
+
+    pose: Matrix
+    edges: float
+    coarser: float
     changed: Mask
     lines: Mask
     kept: Mask
     known: Mask
-    residue: float
-    edges: float
-    edge_count: int
-    coarser: float
 
 
 class Composite:
@@ -69,6 +85,7 @@ class Composite:
         self._first = view.shape[1], view.shape[0]
         self._origin: Matrix = np.eye(3)
         self._features: dict[bool, Features] = {}
+        self._gray: Gray | None = None
 
     def features(self, registrar: Registrar, *, mirrored: bool) -> Features:
         """Return the descriptors of the picture, or of its mirror image; computed once per change."""
@@ -84,15 +101,16 @@ class Composite:
         return width / max(1, width // CELL), height / max(1, height // CELL)
 
     def lines(self) -> Mask:
-        """Return the cells of the picture that lie on an edge."""
-        return edges_of(grid_of(self.picture)).strong
+        """Return the cells of the picture that lie on a drawn line."""
+        return edges_of(grid_of(self.picture)).drawn
 
-    def match(self, seen: Seen, pose: Matrix, contrast: int) -> Match | None:
-        """Compare a view with the picture under `pose`.
+    @property
+    def blank(self) -> bool:
+        """Say whether nothing has been drawn yet."""
+        return edges_of(grid_of(self.picture)).empty
 
-        It is done at the coarser of the two resolutions. None when that leaves too few cells, or when the pose
-        looks past the picture.
-        """
+    def trace(self, seen: Seen, pose: Matrix) -> Trace | None:
+        """Look for the lines of the picture in a view; None when the view shows next to nothing of the picture."""
         height, width = seen.cells.shape[:2]
         coarser = max(1.0, 1 / zoom_of(pose))
         wide, high = round(width / coarser), round(height / coarser)
@@ -102,26 +120,24 @@ class Composite:
         if coarser > 1:
             cells = shrink(cells, wide, high)
             edges = edges_of(cells)
-        there, known = self._seen(pose, seen.view.shape[1], seen.view.shape[0], wide, high)
-        known_count = int(np.count_nonzero(known))
-        if known_count < MIN_KNOWN * known.size:
+        there, known = self._seen(self._grays(), pose, seen.view, (wide, high))
+        if np.count_nonzero(known) < MIN_KNOWN * known.size:
             return None
-        changed = residue(cells, there, REACH, contrast) & known
         before = edges_of(there)
-        kept = edges_kept(before, edges) & known
-        lines = before.strong & known
-        edge_count = int(np.count_nonzero(lines))
-        return Match(
-            pose=pose,
-            changed=_enlarge(changed, width, height),
-            lines=_enlarge(lines, width, height),
-            kept=_enlarge(kept, width, height),
-            known=_enlarge(known, width, height),
-            residue=float(np.count_nonzero(changed)) / known_count,
-            edges=float(np.count_nonzero(kept)) / max(1, edge_count),
-            edge_count=edge_count,
-            coarser=coarser,
-        )
+        lines = before.drawn & known
+        kept = edges_kept(before, edges) & lines
+        count = int(np.count_nonzero(lines))
+        share = float(np.count_nonzero(kept)) / max(1, count)
+        return Trace(pose, share, count, coarser, cells, known, lines, kept)
+
+    def match(self, trace: Trace, seen: Seen, contrast: int) -> Match:
+        """Compare a view with the picture under a pose that its lines have proven."""
+        height, width = seen.cells.shape[:2]
+        size = trace.view.shape[1], trace.view.shape[0]
+        there, _ = self._seen(self.picture, trace.pose, seen.view, size)
+        changed = residue(trace.view, there, REACH, contrast) & trace.known
+        masks = (_enlarge(mask, width, height) for mask in (changed, trace.lines, trace.kept, trace.known))
+        return Match(trace.pose, trace.edges, trace.coarser, *masks)
 
     def paste(self, view: Pixels, cells: Mask, pose: Matrix) -> None:
         """Take over the marked cells of a view; they count as fresh until `settle`."""
@@ -136,7 +152,7 @@ class Composite:
         self.picture[area][where] = picture[where]
         self._known[area][where] = 255
         self._fresh[area][where] = 255
-        self._features.clear()
+        self._changed()
 
     def suspect(self, cells: Mask, pose: Matrix, width: int, height: int) -> Mask:
         """Remember that these cells of a view differed from the picture; returns those that did so in the last view.
@@ -203,7 +219,7 @@ class Composite:
             new = (mask > 0) & (self._known[area] == 0)
             self.picture[area][new] = picture[new]
             self._known[area][new] = 255
-            self._features.clear()
+            self._changed()
         return move
 
     def thumbnail(self) -> Gray:
@@ -213,13 +229,25 @@ class Composite:
         area = self.picture[top : top + height, left : left + width]
         return np.asarray(cv2.cvtColor(grid_of(area), cv2.COLOR_BGR2GRAY), np.uint8)
 
-    def _seen(self, pose: Matrix, width: int, height: int, wide: int, high: int) -> tuple[Pixels, Mask]:
-        """Return the picture as a view of `width` x `height` shows it in `wide` x `high` cells, and where it is known."""
+    def _grays(self) -> Gray:
+        if self._gray is None:
+            self._gray = np.asarray(cv2.cvtColor(self.picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        return self._gray
+
+    def _changed(self) -> None:
+        self._features.clear()
+        self._gray = None
+
+    def _seen(
+        self, picture: Pixels, pose: Matrix, view: Pixels, size: tuple[int, int]
+    ) -> tuple[Pixels, Mask]:
+        """Return the picture, in colour or grey, as a view shows it in `size` cells, and where it is known."""
+        (height, width), (wide, high) = view.shape[:2], size
         # Placed at twice the cells and then averaged, as the view was: else thin lines would come out paler here.
         fine_wide, fine_high = CELL * wide, CELL * high
         step = zoom_of(pose) * width / fine_wide  # picture pixels per pixel of that
         rows, columns = self.picture.shape[:2]
-        picture, known = self.picture, self._known
+        known = self._known
         if step > SHARP:
             shape = max(1, round(columns / step)), max(1, round(rows / step))
             picture = shrink(picture, *shape)

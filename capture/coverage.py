@@ -7,6 +7,7 @@ from capture.elapsed import Elapsed
 from capture.pacer import SECOND
 
 HOLE_INTERVALS = 3
+SHORTEST_HOLE_S = 2.0  # with intervals of a fraction of a second a busy machine is late all the time
 SLEPT_NS = SECOND
 
 
@@ -48,7 +49,7 @@ class Coverage:
         with self._lock:
             now, slept = self._elapsed.now(), self._elapsed.slept_ns()
             since = max(self._good, self._told)
-            limit = interval_s * SECOND * (1 if self._reason else HOLE_INTERVALS)
+            limit = interval_s * SECOND if self._reason else _hole(interval_s)
             gap = self._gap(self._reason or self._cause(slept), now - since) if now - since > limit else None
             self._good, self._slept, self._reason = now, slept, ""
             return gap
@@ -62,7 +63,7 @@ class Coverage:
         """Note that no look may have come for long; returns the gap so far when there is something new to tell."""
         with self._lock:
             since = max(self._good, self._told)
-            if not self._reason and self._elapsed.now() - since <= interval_s * SECOND * HOLE_INTERVALS:
+            if not self._reason and self._elapsed.now() - since <= _hole(interval_s):
                 return None
             return self._open(self._reason or self._cause(self._elapsed.slept_ns()))
 
@@ -80,3 +81,8 @@ class Coverage:
 
     def _cause(self, slept: int) -> str:
         return "sleep" if slept - self._slept > SLEPT_NS else "stall"
+
+
+def _hole(interval_s: float) -> float:
+    """Return the ns without a good look that make a gap."""
+    return max(interval_s * HOLE_INTERVALS, SHORTEST_HOLE_S) * SECOND

@@ -11,6 +11,7 @@ from capture.backlog import Backlog, NoteItem, StageItem
 from capture.coverage import Coverage, Gap
 from capture.elapsed import Elapsed
 from capture.frame import Frame, FrameSource, NoFrame
+from capture.memory import give_back
 from capture.pacer import SECOND, Pacer
 from capture.stages import Context, Decision, StageDetector
 from sakigake.fingerprint.vector import pixel_digest_v1
@@ -18,6 +19,7 @@ from sakigake.model import EntryType
 from sakigake.timeline.entry import Info
 
 BLACK_NS = 10 * SECOND
+APART_NS, LONGEST_APART_NS = 2 * SECOND, 60 * SECOND
 Say = Callable[..., None]
 FIRST_SIGHT = frozenset({"first", "new_canvas"})
 NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
@@ -64,6 +66,9 @@ class Looker:
         self._looks_since = 0
         self._changed = False
         self._black_since: int | None = None
+        self._file_ms = 0
+        self._read_ns = elapsed.clock.mono_ns()
+        self._shown_ns = self._read_ns
 
     def kept(self, seq: int, frame: Frame) -> None:
         """Learn from the writer that a stage is durable. Its pixels are let go: this waits for the next look."""
@@ -92,6 +97,7 @@ class Looker:
                 pass
         finally:
             self.busy_since = None
+        give_back()
         cost = time.thread_time() - cost
         self.costs.append(cost)
         self.pacer.looked(begun, changed=self._changed, cost_s=cost if self.source.live else 0.0)
@@ -124,7 +130,7 @@ class Looker:
 
     def _frame(self, frame: Frame) -> None:
         # The place for a gate: what must not be seen is turned away here, before anything is decided about it.
-        decision = self._judge(frame, frame.mono_ns)
+        decision = self._judge(frame)
         if self._black_for_long(decision):
             self._bad("blank")
             return
@@ -136,16 +142,31 @@ class Looker:
         if not self.source.live:
             self._unsettled = frame if self._changed and not decision.stage else None
 
-    def _judge(self, frame: Frame, mono_ns: int) -> Decision:
+    def _judge(self, frame: Frame) -> Decision:
         while self._acknowledged:
             self._detector.kept(*self._acknowledged.popleft())
-        decision = self._detector.step(replace(frame, mono_ns=mono_ns), Context())
+        decision = self._detector.step(self._in_its_time(frame), Context())
         if decision.label == "draw":
             self._drawn = frame
         # The first sight of a canvas is no change, yet it is where the drawing starts from: it is kept as well.
         if decision.label in FIRST_SIGHT:
             decision = replace(decision, stage=True, why=decision.label)
         return decision
+
+    def _in_its_time(self, frame: Frame) -> Frame:
+        """Return a picture of a folder as if it were seen when it was saved.
+
+        It is read a moment after the one before it, but it was not drawn in that moment: the detector waits for quiet
+        in seconds. Files that were copied have lost their times; then they count as those of a recorder, 2 s apart.
+        """
+        if self.source.live:
+            return frame
+        file_ms = int(frame.info.get("file_ms", 0))
+        apart = (file_ms - self._file_ms) * 1_000_000 if self._file_ms else 0
+        passed = max(min(apart, LONGEST_APART_NS), frame.mono_ns - self._read_ns, APART_NS)
+        self._shown_ns += passed
+        self._file_ms, self._read_ns = file_ms, frame.mono_ns
+        return replace(frame, mono_ns=self._shown_ns)
 
     def _black_for_long(self, decision: Decision) -> bool:
         """Say whether the picture is black and has been for a while: a minimised window, a permission not given."""
@@ -163,7 +184,7 @@ class Looker:
         """
         frame, self._unsettled = self._unsettled, None
         if frame is not None:
-            decision = self._judge(frame, self._elapsed.clock.mono_ns())
+            decision = self._judge(frame)
             self._keep(frame, decision if decision.stage else replace(decision, stage=True, why="at-rest"))
 
     def _keep(self, frame: Frame, decision: Decision) -> None:

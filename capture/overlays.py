@@ -25,6 +25,12 @@ SAME_BOX = 0.6  # overlap over union at which two boxes are the same overlay
 SLIVER = 2  # cells: a strip this thin along the border is a pose off by a pixel
 ROUND = 0.75  # short side over long side of a brush outline
 ROUNDISH = 0.5
+RING = 0.35  # share of a circle around the pointer that must have changed to be a brush outline
+RING_WIDTH = 2.0
+RING_GAP = 4  # cells inside and outside of it, where half as much at most has changed
+SMALLEST_RING = 4  # cells
+SECTORS = 16
+AROUND = 0.7  # share of the sectors in which some of the circle lies
 HOLLOW = 0.6  # share of its box above which a region that has gone was no outline
 CENTRE = 2  # cells: how far from the pointer the middle of a brush outline may lie,
 CENTRE_SHARE = 0.05  # and this share of its width more
@@ -147,10 +153,13 @@ class OverlaySorter:
     def sort(self, changed: Mask, around: Surroundings, patience: int, few: float) -> Sorted:
         """Sort the changed cells of one sample.
 
-        A region shaped like a pop-up is believed after `patience` samples. Specks are believed when they have stood
-        for a sample and together make more than `few` of the view: dots and fine hatching.
+        A region shaped like a pop-up is believed after `patience` samples. Specks, as dots and fine hatching
+        make, are believed beside a stroke, or when they have stood for a sample and make more than `few` of the view.
         """
         drawn, held, specks, gone = (np.zeros_like(changed) for _ in range(4))
+        for place in (around.pointers or ())[:1]:
+            held = brush_ring(changed, place)
+            changed = changed & ~held
         still: list[Waiting] = []
         overlays, unsure = 0, False
         fresh = _fresh(around)
@@ -159,18 +168,13 @@ class OverlaySorter:
             if np.count_nonzero(cut) < SMALLEST:
                 specks[box.rows, box.columns] |= cut
                 continue
-            known = next((one for one in self.waiting if one.box.overlap(box) >= SAME_BOX), None)
-            if known is None and self._cover(box, region, fresh, around):
-                known = Waiting(box, patience)
-            if known is None and (brush := _brush(box, region, around)) is not Brush.NONE:
-                if brush is Brush.CENTRED:
-                    held[box.rows, box.columns] |= region
-                    continue
-                if brush is Brush.GONE:
-                    gone[box.rows, box.columns] |= region
-                    continue
-                unsure = True
-                known = Waiting(box, self._confirm)
+            known = self._awaited(box, region, fresh, around, patience)
+            brush = Brush.NONE if known is not None else _brush(box, region, around)
+            if brush in {Brush.CENTRED, Brush.GONE}:
+                (held if brush is Brush.CENTRED else gone)[box.rows, box.columns] |= region
+                continue
+            if brush is Brush.NEAR:
+                unsure, known = True, Waiting(box, self._confirm)
             if known is None or known.samples >= known.needed:
                 drawn[box.rows, box.columns] |= cut
                 continue
@@ -179,12 +183,23 @@ class OverlaySorter:
             held[wide.rows, wide.columns] = True
             still.append(Waiting(box, known.needed, known.samples + 1))
         self.waiting = still
-        if self._specks is not None and float((specks & self._specks).mean()) >= few:
+        if float(drawn.mean()) >= few:
+            drawn |= specks
+        elif self._specks is not None and float((specks & self._specks).mean()) >= few:
             drawn |= specks & self._specks
-            specks &= ~drawn
+        specks &= ~drawn
         self._specks = specks if float(specks.mean()) >= few else None
         unsure = unsure or self._specks is not None
         return Sorted(drawn, held & ~drawn, gone & ~drawn, overlays, unsure)
+
+    def _awaited(
+        self, box: Box, region: Mask, fresh: Mask, around: Surroundings, patience: int
+    ) -> Waiting | None:
+        """Return what is already known of a region that is held back, or that it now is, as a pop-up."""
+        for known in self.waiting:
+            if known.box.overlap(box) >= SAME_BOX:
+                return known
+        return Waiting(box, patience) if self._cover(box, region, fresh, around) else None
 
     def doubt(
         self, changed: Mask, around: Surroundings, unknown: Mask, patience: int, coarser: float
@@ -248,6 +263,31 @@ def _brush(box: Box, region: Mask, around: Surroundings) -> Brush:
     left = np.count_nonzero(around.now[box.rows, box.columns] & region)
     was = np.count_nonzero(around.before[box.rows, box.columns] & region)
     return Brush.GONE if was > 2 * left and float(region.mean()) < HOLLOW else Brush.NONE
+
+
+def brush_ring(changed: Mask, pointer: tuple[float, float]) -> Mask:
+    """Mark changed cells on a circle around the pointer: a brush outline, broken where it runs over a drawing."""
+    ring = np.zeros_like(changed)
+    rows, columns = np.nonzero(changed)
+    x, y = columns + 0.5 - pointer[0], rows + 0.5 - pointer[1]
+    radius = np.hypot(x, y)
+    counts = np.bincount(radius.round().astype(np.int64), minlength=3)
+    counts = counts[:-2] + counts[1:-1] + counts[2:]
+    inside = np.arange(len(counts)) + 1
+    # Sparse cells off the pointer's circle belong to strokes; only a circle mostly there is an outline.
+    fullness = counts / (2 * np.pi * inside)
+    fullness[: SMALLEST_RING - 1] = 0
+    if not len(fullness) or fullness.max() < RING:
+        return ring
+    size = int(np.argmax(fullness)) + 1
+    beside = [fullness[side - 1] for side in (size - RING_GAP, size + RING_GAP) if 0 < side <= len(fullness)]
+    if max(beside, default=0.0) > fullness.max() / 2:
+        return ring
+    on = np.abs(radius - size) <= RING_WIDTH
+    sectors = np.unique(((np.arctan2(y[on], x[on]) + np.pi) * SECTORS / (2 * np.pi)).astype(np.int64))
+    if len(sectors) >= SECTORS * AROUND:
+        ring[rows[on], columns[on]] = True
+    return ring
 
 
 def regions(changed: Mask) -> Iterator[tuple[Box, Mask]]:

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.composite import Composite, Match
+from capture.composite import Composite, Trace
 from capture.frame import Pixels
 from capture.registration import (
     CELL,
+    FEW_LINES,
     Mask,
     Matrix,
     Registrar,
@@ -23,13 +24,14 @@ from capture.registration import (
 )
 from capture.rules import Rules
 
-COARSE = 3  # cells per pixel of the maps in which zooms are tried first
+MAP = 80  # pixels across of the maps in which zooms are tried first
+BOLD = 3  # how much a thin line counts for in a map of less than its resolution
 ZOOM_STEP = 1.1
 ZOOM_STEPS = 20
 SMALLEST_MAP = 8
 FEWEST_LINES = 100
 PROMISING = 0.5
-FINER = 5  # zooms tried within one step, each way
+FINER = 3  # zooms tried within one step, each way
 SLACK = 8  # cells around a coarse place in which the fine one is looked for
 
 
@@ -60,54 +62,40 @@ class PoseFinder:
         seen: Seen,
         composite: Composite,
         last: tuple[Seen, Matrix] | None,
-        contrast: int,
         metrics: dict[str, float],
         *,
         thorough: bool,
-    ) -> Match | None:
+    ) -> Trace | None:
         """Return the pose under which most lines of the canvas are found in the view, None when too few are.
 
         `last` is the last view and its pose. Unless `thorough`, only recent poses are tried: matching costs tens
         of milliseconds.
         """
-        best: Match | None = None
+        best: Trace | None = None
         for pose in self._likely(seen, last):
-            match = composite.match(seen, pose, contrast)
-            if match is not None and self._proven(match, 0) and (best is None or match.edges > best.edges):
-                best = match
-        if not thorough or (best is not None and best.edges >= self._rules.same_lines - 0.1):
+            needed = self._rules.pose_lines
+            if last is not None and pose is last[1]:
+                needed = self._rules.pose_lines_old
+            best = _better(best, composite.trace(seen, pose), needed)
+        if not thorough or (best is not None and best.edges >= self._rules.sure_lines):
             return best
         for pose, inliers in self._matched(seen, composite, last):
             metrics["inliers"] = max(metrics.get("inliers", 0.0), float(inliers))
-            match = composite.match(seen, pose, contrast)
-            if (
-                match is not None
-                and self._proven(match, inliers)
-                and (best is None or match.edges > best.edges)
-            ):
-                best = match
-                if match.edges >= self._rules.pose_lines:
-                    break
+            agreed = inliers >= self._rules.min_inliers
+            needed = self._rules.pose_lines_matched if agreed else self._rules.pose_lines
+            best = _better(best, composite.trace(seen, pose), needed)
+            if best is not None and best.edges >= self._rules.pose_lines:
+                break
         if best is None:
-            for pose in zooms(seen.edges.strong, composite.lines(), composite.cell):
-                match = composite.match(seen, pose, contrast)
-                if (
-                    match is not None
-                    and self._proven(match, 0)
-                    and (best is None or match.edges > best.edges)
-                ):
-                    best = match
-                    metrics["searched"] = 1.0
+            for pose in zooms(seen.edges.drawn, composite.lines(), composite.cell):
+                best = _better(best, composite.trace(seen, pose), self._rules.pose_lines)
+            metrics["searched"] = 1.0
         return best
 
-    def _proven(self, match: Match, inliers: int) -> bool:
-        if match.edge_count < self._rules.few_lines:
-            return False
-        agreed = inliers >= self._rules.min_inliers
-        return match.edges >= (self._rules.pose_lines_matched if agreed else self._rules.pose_lines)
-
     def _likely(self, seen: Seen, last: tuple[Seen, Matrix] | None) -> Iterator[Matrix]:
-        yield from self._recent
+        if last is not None:
+            yield last[1]
+        yield from (pose for pose in self._recent if last is None or pose is not last[1])
         if last is not None:
             # Mirroring the view is how people look for mistakes, and half of a face hides it from a comparison.
             yield last[1] @ mirroring(seen.view.shape[1])
@@ -128,6 +116,12 @@ class PoseFinder:
                 yield pose @ found.pose, found.inliers
 
 
+def _better(best: Trace | None, trace: Trace | None, needed: float) -> Trace | None:
+    if trace is None or trace.edge_count < FEW_LINES or trace.edges < needed:
+        return best
+    return trace if best is None or trace.edges > best.edges else best
+
+
 def zooms(view: Mask, canvas: Mask, cell: tuple[float, float]) -> Iterator[Matrix]:
     """Yield upright poses found by laying the lines of a view over those of the canvas, zoom by zoom.
 
@@ -146,12 +140,13 @@ def zooms(view: Mask, canvas: Mask, cell: tuple[float, float]) -> Iterator[Matri
 
 def _lay(small: Mask, large: Mask) -> Matrix | None:
     """Return the matrix that lays a shrunken `small` on `large` so that most lines meet, in cells."""
-    coarse_small, coarse_large = shrink_mask(small, COARSE), shrink_mask(large, COARSE)
+    step = max(2, round(large.shape[1] / MAP))
+    coarse_small, coarse_large = shrink_mask(small, step), shrink_mask(large, step)
     margin = coarse_large.shape[1] // 4, coarse_large.shape[0] // 4
-    target = _Target(coarse_large * COARSE, margin, exact=False)
+    target = _Target(coarse_large * step, margin, exact=False)
     best: tuple[float, float, int, int] | None = None
-    for step in range(ZOOM_STEPS):
-        zoom = ZOOM_STEP**-step
+    for power in range(ZOOM_STEPS):
+        zoom = ZOOM_STEP**-power
         fit = target.fit(coarse_small, zoom)
         if fit is not None and (best is None or fit[0] > best[0]):
             best = fit[0], zoom, fit[1], fit[2]
@@ -159,13 +154,13 @@ def _lay(small: Mask, large: Mask) -> Matrix | None:
         return None
     _, zoom, x, y = best
     fine = small.astype(np.float32)
-    target = _Target(large.astype(np.float32), (margin[0] * COARSE, margin[1] * COARSE), exact=True)
+    target = _Target(large.astype(np.float32), (margin[0] * step, margin[1] * step), exact=True)
     best = None
-    for step in range(-FINER, FINER + 1):
-        near = zoom * ZOOM_STEP ** (step / FINER)
+    for part in range(-FINER, FINER + 1):
+        near = zoom * ZOOM_STEP ** (part / FINER)
         # Each zoom that is tried keeps the middle where it was.
-        left = round(x * COARSE + (zoom - near) * small.shape[1] / 2)
-        top = round(y * COARSE + (zoom - near) * small.shape[0] / 2)
+        left = round(x * step + (zoom - near) * small.shape[1] / 2)
+        top = round(y * step + (zoom - near) * small.shape[0] / 2)
         fit = target.fit(fine, near, (left, top))
         if fit is not None and (best is None or fit[0] > best[0]):
             best = fit[0], near, fit[1], fit[2]
@@ -198,7 +193,7 @@ class _Target:
         width, height = round(patch.shape[1] * zoom), round(patch.shape[0] * zoom)
         if min(width, height) < SMALLEST_MAP:
             return None
-        small = np.minimum(cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA) * COARSE, 1)
+        small = np.minimum(cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA) * BOLD, 1)
         right, down = self._margin
         rows, columns = self._near.shape
         left = top = 0

@@ -92,6 +92,11 @@ class Blocked:
     reason: str
 
 
+def key_of(reason: str) -> str:
+    """Return the key of the sentence for a reason of this gate or of a window source."""
+    return f"privacy.{reason.removeprefix('privacy-')}"
+
+
 class Gate:
     """Decides for one recording. Owned by the capture thread.
 
@@ -113,7 +118,7 @@ class Gate:
         self._salt = secrets.token_bytes(16)
         self._pinned: Kin = frozenset()
         self.program = ""
-        self.caveats: tuple[str, ...] = ()
+        self._caveats: tuple[str, ...] = ()
 
     @property
     def follows(self) -> bool:
@@ -129,7 +134,7 @@ class Gate:
         """
         try:
             desktop = self._watcher.look(region)
-            self.caveats = self._watcher.caveats()
+            self._caveats = self._watcher.caveats()
         except OSError as error:
             raise SakigakeError("privacy-no-windows", why=error) from error
         if self._target is not None:
@@ -142,6 +147,17 @@ class Gate:
             if not self._rules.programs and overlap(window.area, middle) and not window.kin & own:
                 self._pinned, self.program = window.kin, next(iter(window.names), "?")
                 return
+
+    def greeting(self) -> list[tuple[str, dict[str, str]]]:
+        """Return the keys and values of the sentences to begin with: what may be seen, and what cannot be kept out."""
+        said: list[tuple[str, dict[str, str]]] = []
+        if self._rules.programs and not self.follows:
+            said.append(("privacy.listed", {"programs": ", ".join(self._rules.programs)}))
+        elif not self.follows:
+            program = {"program": self.program}
+            said.append(("privacy.program", program) if self.program else ("privacy.nothing-there", {}))
+            said.extend((key_of(caveat), {}) for caveat in self._caveats)
+        return said
 
     def close(self) -> None:
         """Let go of the window system; the next check connects again."""

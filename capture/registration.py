@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 Gray = NDArray[np.uint8]
 
 # ORB (Rublee et al., 2011) is the one binary descriptor that OpenCV 4.10 and 5 share.
-FEATURES = 700
+FEATURES = 500
 RATIO = 0.8
 REPROJECTION_PX = 3.0
 MIN_MATCHES = 8
@@ -26,6 +26,11 @@ MIN_SHARE = 0.2
 ZOOM_LIMIT = 10.0
 
 CELL = 2  # view pixels per cell of the grid in which views are compared
+GRAY = 2  # dimensions of a grey picture
+FEW_LINES = 40  # cells: fewer than these are no drawing
+STRAIGHT = 0.3  # share of a row or column of cells that makes it a border
+BANDS = 4  # borders each way, at most
+BAND = 5  # cells across a border's edges, smoothed
 EDGE_STEP = 40.0
 EDGE_COSINE = 0.85
 SENSITIVE = 0.5
@@ -49,12 +54,21 @@ class Similarity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Gradients of a picture. `strong` marks the pixels that lie on an edge."""
+    """Gradients of a picture. `strong` marks the pixels on an edge, `drawn` those of them that are not on a border.
+
+    Borders are straight lines across, as around a page or a tool bar: they are there whatever is drawn.
+    """
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     power: NDArray[np.float32]
     strong: Mask
+    drawn: Mask
+
+    @property
+    def empty(self) -> bool:
+        """Say whether there is nothing drawn."""
+        return int(np.count_nonzero(self.drawn)) < FEW_LINES
 
 
 class Registrar:
@@ -174,12 +188,29 @@ def shrink_mask(mask: Mask, by: int) -> NDArray[np.float32]:
 
 
 def edges_of(picture: Pixels) -> Edges:
-    """Return the gradients of a BGR picture, smoothed so that a shift of one pixel does not turn them round."""
-    gray = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (5, 5), 1.0)
+    """Return the gradients of a BGR or grey picture, smoothed so that a shift of one pixel does not turn them round."""
+    gray = picture if picture.ndim == GRAY else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    gray = cv2.GaussianBlur(gray, (5, 5), 1.0)
     x = np.asarray(cv2.Sobel(gray, cv2.CV_32F, 1, 0), np.float32)
     y = np.asarray(cv2.Sobel(gray, cv2.CV_32F, 0, 1), np.float32)
     power = x * x + y * y
-    return Edges(x, y, power, power > EDGE_STEP**2)
+    strong = power > EDGE_STEP**2
+    return Edges(x, y, power, strong, strong & ~_borders(strong))
+
+
+def _borders(strong: Mask) -> Mask:
+    """Mark narrow bands along which most is edge, a few each way; a busy drawing has no narrow ones."""
+    marked = np.zeros_like(strong)
+    for lines, bands in ((strong, marked), (strong.T, marked.T)):
+        share = lines.mean(axis=0)
+        for middle in np.argsort(share)[::-1][: BANDS * BAND]:
+            if share[middle] < STRAIGHT:
+                break
+            left, right = middle - BAND, middle + BAND
+            beside = [share[side] for side in (left, right) if 0 <= side < len(share)]
+            if max(beside, default=0.0) < share[middle] / 2:
+                bands[:, max(0, middle - BAND // 2) : middle + BAND // 2 + 1] = True
+    return marked
 
 
 def edges_kept(old: Edges, new: Edges) -> Mask:

@@ -8,11 +8,12 @@ class Rules:
     """Shares are of the cells of a view.
 
     `draw`: a change worth noticing. `stage`: enough for a stage once a quiet sample follows. `stage_at_once`: enough
-    without one. `stage_calm`: enough after `calm_samples` quiet ones. `stage_late`: enough after `late_s`. `contrast` of 255 levels: less is resampling or a codec.
+    without one. `stage_late`: enough after `late_s`. `contrast` of 255 levels: less is dithering,
+    resampling (`contrast_moved`) or a codec (`contrast_lossy`).
 
     `same_lines`: share of the lines found in place that proves the old pose without looking for another.
-    `pose_lines`: share that proves a pose by itself, `pose_lines_matched` when `min_inliers` matches agree on it.
-    `few_lines`: below this many line cells, lines prove nothing.
+    `pose_lines`: share that proves a pose by itself, `pose_lines_matched` when `min_inliers` matches agree on it,
+    `pose_lines_old` when it is the last pose, and no better one is found; with `sure_lines` no better one is sought.
 
     `confirm_samples`: how long a brush outline, or anything new after a move, must stand to be believed;
     `hold_samples`: the same for a region shaped like a pop-up, longer when no title tells another program's window.
@@ -21,19 +22,19 @@ class Rules:
     """
 
     draw: float = 0.0006
-    stage: float = 0.004
+    stage: float = 0.002
     stage_at_once: float = 0.06
-    stage_calm: float = 0.002
-    calm_samples: int = 2
     stage_late: float = 0.001
     late_s: float = 24.0
     contrast: int = 18
+    contrast_moved: int = 28
     contrast_lossy: int = 30
     idle: float = 2e-5
     same_lines: float = 0.95
     pose_lines: float = 0.7
     pose_lines_matched: float = 0.45
-    few_lines: int = 40
+    pose_lines_old: float = 0.55
+    sure_lines: float = 0.85
     min_inliers: int = 25
     confirm_samples: int = 1
     hold_samples: int = 4

@@ -56,7 +56,6 @@ class Pending:
     area: float = 0.0
     since_ns: int = 0
     large: bool = False
-    quiet: int = 0
     seen_seq: int = -1
 
 
@@ -79,11 +78,12 @@ class StageDetector:
         self._pending = Pending()
         self._stages: deque[Remembered] = deque(maxlen=REMEMBERED)
         self._last_ns: int | None = None
+        self._last_seq = -1
 
     def step(self, frame: Frame, context: Context) -> Decision:
         """Take in one frame and say what it is."""
         burst = self._last_ns is not None and frame.mono_ns - self._last_ns < BURST_NS
-        self._last_ns = frame.mono_ns
+        self._last_ns, self._last_seq = frame.mono_ns, frame.seq
         if context.own_window is False:
             self._tracker.look_away()
             return self._decide(frame, Sight("foreign"), burst=burst)
@@ -107,7 +107,13 @@ class StageDetector:
         return self._stage("draw", self._pending.seen_seq, "end", {})
 
     def kept(self, stage_seq: int, frame: Frame) -> None:
-        """Learn the ledger number of a stage that was kept, so that a later one can be said to revert to it."""
+        """Learn the ledger number of a stage that was kept, so that a later one can be said to revert to it.
+
+        A frame may be kept that was not called a stage, when it is the one shown last.
+        """
+        if frame.seq == self._last_seq and all(known.frame != frame.seq for known in self._stages):
+            self._pending = Pending()
+            self._remember(frame.seq)
         for known in self._stages:
             if known.frame == frame.seq:
                 known.stage = stage_seq
@@ -125,14 +131,11 @@ class StageDetector:
             pending.area += sight.area
             pending.large = pending.area >= rules.stage_at_once
             pending.seen_seq = frame.seq
-            pending.quiet = 0
         quiet = sight.label in QUIET and sight.held < SMALL_OVERLAY and not sight.unsure
         waited = (frame.mono_ns - pending.since_ns) / 1e9
         metrics = sight.metrics | {"pending": pending.area, "quiet": float(quiet)}
         why = ""
-        pending.quiet += quiet
-        enough = rules.stage if pending.quiet < rules.calm_samples else rules.stage_calm
-        if quiet and pending.area >= enough and self._shown(frame):
+        if quiet and pending.area >= rules.stage and self._shown(frame):
             why = "settled"
         elif sight.label == "draw" and pending.large and (was_large or burst):
             why = "large"

@@ -11,35 +11,19 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from capture.comparison import Change, compare, moving_share
 from capture.composite import Composite, Match
 from capture.frame import Pixels
 from capture.overlays import Doubt, OverlaySorter, Surroundings
 from capture.poses import PoseFinder
-from capture.registration import (
-    CELL,
-    Edges,
-    Mask,
-    Matrix,
-    Seen,
-    edges_kept,
-    edges_of,
-    far_apart,
-    grid_of,
-    residue,
-    zoom_of,
-)
+from capture.registration import CELL, Mask, Matrix, Seen, far_apart, residue, zoom_of
 from capture.rules import Rules
 
 BLACK = 8  # a picture no brighter than this anywhere is a screen that is off, not a canvas
 MOVING, MOVING_LOSSY = 10, 24  # of 255 levels, between one frame and the next
 STILL = 0.01  # share of cells by which an unexplained view may differ from the last and stand still
-ALMOST_ALL = 0.5  # changed share above which a view without lines shows something else
-LEFT_BEHIND = 0.8  # share of the lines left that lie where they lay: then something was taken away
-ROOTED = 0.2  # share of the old lines that must be among them
 AGAIN = 0.5  # share of a doubt's cells that must have differed under the last pose too
 HEALED = 0.3  # share of a doubt's cells that may still differ when it has gone
-STRAIGHT = 0.3  # share of a row or column of cells that makes it a border of the page
-FEW = 40  # cells: fewer are no drawing
 SEARCHES = 4  # after this many samples without a pose, only every so many more look for one
 
 
@@ -65,16 +49,6 @@ class Circumstances:
     own: bool | None
     now_ns: int
     lossy: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
-    """What differs from the last view, and the lines there were and still are. `steady`: the pose is the old one."""
-
-    changed: Mask
-    before: Mask
-    kept: Mask
-    steady: bool
 
 
 @dataclass(slots=True)
@@ -145,7 +119,8 @@ class CanvasTracker:
         unmoved: bool,
     ) -> Sight:
         """Find the pose of a view, and with it what kind of view it is."""
-        change = self._compare(local, seen, around, metrics)
+        change = compare(local, seen, self._unseen, self.rules, self._contrast(around))
+        metrics |= change.metrics if change is not None else {}
         if change is not None and change.steady and self.pose is not None:
             self._lost = None
             return self._same_pose(seen, change, composite, around, metrics)
@@ -153,8 +128,7 @@ class CanvasTracker:
         if not (unmoved and lost is not None):
             last = (local, self.pose) if self.pose is not None else None
             thorough = lost is None or lost.samples < SEARCHES or lost.samples % SEARCHES == 0
-            contrast = self._contrast(around)
-            found = self._finder.find(seen, composite, last, contrast, metrics, thorough=thorough)
+            found = self._finder.find(seen, composite, last, metrics, thorough=thorough)
         if found is None:
             return self._wander(seen, change, composite, around, metrics)
         self._lost = None
@@ -167,39 +141,8 @@ class CanvasTracker:
         near = self.pose is not None and far_apart(found.pose, self.pose, width, height) < 1.5 * CELL
         if near and change is not None:
             return self._same_pose(seen, change, composite, around, metrics)
-        return self._new_pose(seen, found, composite, around, metrics)
-
-    def _compare(
-        self, local: Seen, seen: Seen, around: Circumstances, metrics: dict[str, float]
-    ) -> Change | None:
-        """Compare with the last view under the same pose; None when the views are not of one size."""
-        if local.view.shape != seen.view.shape:
-            return None
-        rules = self.rules
-        changed = residue(seen.cells, local.cells, 1, self._contrast(around))
-        if self._unseen is not None:
-            changed &= ~self._unseen
-        before, kept = local.edges.strong, edges_kept(local.edges, seen.edges)
-        count = int(np.count_nonzero(before))
-        share = float(np.count_nonzero(kept)) / max(1, count)
-        area = float(changed.mean())
-        metrics |= {"residue": area, "lines": float(count), "lines_kept": share}
-        if count < rules.few_lines:
-            return Change(changed, before, kept, area < ALMOST_ALL)
-        steady = share >= rules.same_lines or area < rules.draw
-        left = int(np.count_nonzero(seen.edges.strong))
-        if not steady and left >= rules.few_lines and share >= ROOTED:
-            back = float(np.count_nonzero(edges_kept(seen.edges, local.edges))) / left
-            metrics["lines_left"] = back
-            steady = back >= LEFT_BEHIND and share < back and not self._mirrored(seen, local, share)
-        return Change(changed, before, kept, steady)
-
-    @staticmethod
-    def _mirrored(seen: Seen, local: Seen, share: float) -> bool:
-        """Say whether the mirror image of a view has more of the lines in place."""
-        flipped = Seen.of(np.asarray(cv2.flip(seen.view, 1), np.uint8))
-        kept = np.count_nonzero(edges_kept(local.edges, flipped.edges))
-        return float(kept) / max(1, int(np.count_nonzero(local.edges.strong))) > share
+        match = composite.match(found, seen, self._contrast(around, moved=True))
+        return self._new_pose(seen, match, composite, around, metrics)
 
     def _same_pose(
         self,
@@ -240,9 +183,10 @@ class CanvasTracker:
         drawn = np.zeros(seen.edges.strong.shape, np.bool_)
         if not self._doubts or self.pose is None:
             return drawn
-        match = composite.match(seen, self.pose, self._contrast(around))
-        if match is None:
+        trace = composite.trace(seen, self.pose)
+        if trace is None:
             return drawn
+        match = composite.match(trace, seen, self._contrast(around, moved=True))
         open_doubts = []
         for doubt in self._doubts:
             differs = match.changed & doubt.mask
@@ -282,7 +226,13 @@ class CanvasTracker:
         if area >= self.rules.draw:
             composite.paste(seen.view, drawn, found.pose)
         held = sum(float(doubt.mask.mean()) for doubt in self._doubts)
-        metrics |= {"area": area, "held": held, "moved": 1.0, "doubts": float(len(self._doubts))}
+        metrics |= {
+            "known": float(found.known.mean()),
+            "area": area,
+            "held": held,
+            "moved": 1.0,
+            "doubts": float(len(self._doubts)),
+        }
         unsure = any(doubt.needed == self.rules.confirm_samples for doubt in self._doubts)
         counted = self._counted_elsewhere
         if not self._doubts:
@@ -325,8 +275,8 @@ class CanvasTracker:
             lost.cells = seen.cells
         lost.samples += 1
         metrics["lost"] = float(lost.samples)
-        empty = is_empty(seen.edges)
-        if empty and is_empty(edges_of(grid_of(composite.picture))) and not self._counted_elsewhere:
+        empty = seen.edges.empty
+        if empty and composite.blank:
             # Zooming a blank page: there is nothing to register, and nothing to lose.
             self._anchor(seen)
             return Sight("view", metrics=metrics)
@@ -336,8 +286,11 @@ class CanvasTracker:
             self._anchor(seen)
             return Sight("new_canvas", metrics=metrics)
         settled = lost.still >= self.rules.settle_samples
-        if (self.pose is None and change.steady) or (settled and empty):
-            self._lost = None if empty else lost
+        if self.pose is None and change.steady:
+            return self._same_pose(seen, change, composite, around, metrics)
+        if settled and empty and change.rooted:
+            # All that was drawn was taken back.
+            self._lost = None
             return self._same_pose(seen, change, composite, around, metrics)
         if settled and around.own:
             # Surely the canvas, though it cannot be said which part: drawing on it still counts.
@@ -378,22 +331,7 @@ class CanvasTracker:
     def _patience(self, around: Circumstances) -> int:
         return self.rules.hold_samples_untitled if around.own is None else self.rules.hold_samples
 
-    def _contrast(self, around: Circumstances) -> int:
-        return self.rules.contrast_lossy if around.lossy else self.rules.contrast
-
-
-def moving_share(one: Pixels, other: Pixels, step: int) -> float:
-    """Return the share of channel values that differ by more than `step`."""
-    if np.array_equal(one, other):
-        return 0.0
-    far = cv2.threshold(cv2.absdiff(one, other).reshape(one.shape[0], -1), step, 255, cv2.THRESH_BINARY)[1]
-    return cv2.countNonZero(far) / one.size
-
-
-def is_empty(edges: Edges) -> bool:
-    """Say whether a view has no drawing in it: no edges but straight ones across, which are borders of the page."""
-    strong = edges.strong
-    height, width = strong.shape
-    columns, rows = strong.sum(axis=0) > STRAIGHT * height, strong.sum(axis=1) > STRAIGHT * width
-    left = strong & ~columns[np.newaxis, :] & ~rows[:, np.newaxis]
-    return int(np.count_nonzero(left)) < FEW
+    def _contrast(self, around: Circumstances, *, moved: bool = False) -> int:
+        if around.lossy:
+            return self.rules.contrast_lossy
+        return self.rules.contrast_moved if moved else self.rules.contrast

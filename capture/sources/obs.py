@@ -5,6 +5,7 @@ scene, so a look at an input could keep what no viewer saw. For the same reason 
 screenshot shows the scene as it is being edited there, and OBS has no request for the picture that is on air.
 """
 
+import contextlib
 import os
 import struct
 from dataclasses import dataclass
@@ -66,6 +67,9 @@ class ObsSource:
     picture it has as a new Frame, with its age in `info` ("repeat_ms"): OBS was asked and drew the same again. So
     this source gives a Frame at every look, and equal Frames mean what they mean from a screen.
 
+    `before` and `after` are the statistics of OBS at `open` and `close`, None when it could not be asked. Its counts
+    begin anew when it is restarted.
+
     Reasons of NoFrame: "scene-off-air", "scene-missing", "studio-mode", "scene-changed" (not kept, on purpose);
     "source-gone" (OBS closed, frozen, or not willing). A picture is only kept if the same scene was on air before and
     after it was taken.
@@ -101,10 +105,11 @@ class ObsSource:
         client = self._link.open()
         try:
             self._examine(client)
-            self.before = client.statistics()
+            self.before, self.after = client.statistics(), None
         except BaseException:
             self._link.close()
             raise
+        self._client = client
 
     def _examine(self, client: Client) -> None:
         scenes, wanted = _names(client), self._address.scene
@@ -199,11 +204,11 @@ class ObsSource:
         )
 
     def close(self) -> None:
-        """Read the statistics a last time and hang up."""
-        try:
-            self.after = self._link.client().statistics(STATISTICS_TIMEOUT_S)
-        except SakigakeError:
-            self.after = None  # OBS went first
+        """Read the statistics a last time and hang up. An OBS that went first is not waited for."""
+        self.after = None
+        if self._client is not None:
+            with contextlib.suppress(SakigakeError):
+                self.after = self._client.statistics(STATISTICS_TIMEOUT_S)
         self._link.close()
         self._client = self._whole = None
 

@@ -19,7 +19,9 @@ class PictureSource:
 
     live = False
 
-    def __init__(self, paths: Sequence[Path], canvas: Region | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], canvas: Region | None = None, clock: Clock | None = None
+    ) -> None:
         self._paths = tuple(paths)
         self._canvas = canvas
         self._clock = clock or Clock()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 import cv2
 import mss
@@ -93,7 +94,7 @@ class ScreenSource:
             try:
                 self.open()
             except SakigakeError as error:
-                return self._lost(str(error))
+                return self._lost(error.message())
         return self._grab()
 
     def _grab(self) -> Frame | NoFrame:
@@ -132,10 +133,8 @@ class ScreenSource:
         """Disconnect: every connection left open would keep its file descriptors and shared memory."""
         screen, self._screen = self._screen, None
         if screen is not None:
-            try:
+            with suppress(Exception):  # the server on the other side may be dead, and we are leaving anyway
                 screen.close()
-            except Exception:  # noqa: BLE001 - the server on the other side may be dead; we are leaving anyway
-                self._failures = max(self._failures, 1)
 
     def describe(self) -> dict[str, int | str]:
         """Return kind and rectangle."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from capture.frame import Frame, NoFrame, Region
@@ -40,6 +39,16 @@ class Hole(NoFrame):
 
     pts_ms: int = 0
     ms: int = 0
+
+    @property
+    def sentence(self) -> tuple[str, dict[str, str]]:
+        """Return the key and the values of the sentence for the person at the screen."""
+        minutes, seconds = divmod(self.pts_ms // 1000, 60)
+        time = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        return f"video.{self.reason.removeprefix('video-')}", {
+            "time": time,
+            "seconds": f"{self.ms / 1000:.1f}",
+        }
 
 
 class VideoSource:
@@ -153,6 +162,8 @@ class _Reader:
         self._before: float | None = None
         self._usual = 0.0
         self._damage: float | None = None
+        self._leap: Hole | None = None
+        self._leapt = 0.0
 
     def since_start_ms(self, time: float) -> int:
         """Return a presentation time relative to the first one."""
@@ -168,7 +179,11 @@ class _Reader:
             time = self._time(packet)
             if time is None:
                 continue
-            if (hole := self._hole(time)) is not None:
+            hole = self._hole(time)
+            if hole is not None and hole.ms:
+                # Pictures from before it may still be on their way through the decoder.
+                self._leap, self._leapt = hole, time
+            elif hole is not None:
                 yield from self._end_group()
                 yield hole
             if packet.is_keyframe:
@@ -222,6 +237,13 @@ class _Reader:
             self._decoding = False
         elif group and group[0].is_keyframe and self._due(group[0], EARLY):
             yield from self._key(group[0])
+        yield from self._leap_before(None)
+
+    def _leap_before(self, time: float | None) -> Iterator[Hole]:
+        """Yield the hole that lies before a picture of `time` (None: before all that follow)."""
+        if self._leap is not None and (time is None or time >= self._leapt):
+            hole, self._leap = self._leap, None
+            yield hole
 
     def _due(self, packet: Any, share: float) -> bool:
         time = packet.pts * self._base if packet.pts is not None else self._time(packet)
@@ -242,6 +264,7 @@ class _Reader:
 
     def _given_now(self, pictures: list[Any]) -> Iterator[Any]:
         for picture in pictures:
+            yield from self._leap_before(self.time_of(picture))
             damage, self._damage = self._damage, None
             if damage is not None:
                 lost = round((self.time_of(picture) - damage) * 1000)

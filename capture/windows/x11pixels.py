@@ -44,6 +44,7 @@ class X11Pixels:
         self._placed: Region | None = None
         self._renew = False
         self._unsettled = False
+        self._gone = False
         self._asked = 0
 
     @property
@@ -63,7 +64,9 @@ class X11Pixels:
         self._window, self._outer = window.id, window.outer
         self._placed = placed.inside if placed is not None else None
         # Before the redirection, so that nothing which spoils the new pixmap goes unseen.
-        self._wire.order(2, 0, struct.pack("<III", self._outer, 1 << 11, STRUCTURE))
+        for each in {self._outer, self._window}:
+            self._wire.order(2, 0, struct.pack("<III", each, 1 << 11, STRUCTURE))
+        self._gone = places(self._wire, [self._window]) == {}
         if self._composite is not None:
             self._wire.order(self._composite.opcode, 1, struct.pack("<IB3x", self._outer, AUTOMATIC))
         else:
@@ -86,7 +89,7 @@ class X11Pixels:
         self._wire.ask(43)
         self._happened()
         data, place = self._wire.ask(3, 0, word(self._window)), self.place()
-        if data is None or place is None:
+        if data is None or place is None or self._gone:
             return NoFrame("window-closed")
         if data[26] != VIEWABLE:
             return NoFrame("window-minimised")
@@ -95,7 +98,7 @@ class X11Pixels:
             return self._moved_house(outer)
         taken = self._apart(place) if self._composite is not None else self._off_screen(place)
         self._wire.ask(43)
-        if self._happened() or self.place() != place:
+        if self._happened() or self._gone or self.place() != place:
             return NoFrame("window-changing")
         return taken
 
@@ -112,7 +115,10 @@ class X11Pixels:
         for event in self._wire.events():
             if event[0] not in {CONFIGURE, MAP, UNMAP, REPARENT, DESTROY, GRAVITY}:
                 continue
-            if struct.unpack_from("<I", event, 8)[0] != self._outer:
+            window = struct.unpack_from("<I", event, 8)[0]
+            # Its id may be given to another program's window at once; ours is not coming back.
+            self._gone |= event[0] == DESTROY and window == self._window
+            if window != self._outer:
                 continue
             if event[0] == CONFIGURE:
                 area = Region(*struct.unpack_from("<hhHH", event, 16))

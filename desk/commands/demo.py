@@ -1,6 +1,7 @@
 """`sakigake demo`: run the main job once, on real input, in a folder of its own."""
 
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sakigake import words
 @click.option(
     "--authority",
     type=click.Choice(("none", "local", "configured")),
-    default="none",
+    default="configured",
     show_default=True,
     help=words.text("demo.authority"),
 )
@@ -65,9 +66,8 @@ def _offer_screen() -> tuple[str, str]:
 
 def has_screen() -> bool:
     """Say whether this machine shows a person a screen."""
-    if sys.platform in {"win32", "darwin"}:
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    always = platform.system() in {"Windows", "Darwin"}
+    return always or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def user_config() -> Path:

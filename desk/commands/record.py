@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +92,9 @@ def start(
     as_json: bool,
 ) -> int:
     """Record in the foreground until stopped."""
-    _be_small()
+    from capture.memory import keep_small
+
+    keep_small()
     from capture.loop import Plan, Recorder
     from capture.sources.screen import on_wayland
     from sakigake import settings
@@ -172,21 +173,6 @@ def _stop_on_signals(recorder: Any) -> None:
     for name in names:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), handler)
-
-
-def _be_small() -> None:
-    """Keep memory down; before numpy is loaded.
-
-    One BLAS thread instead of one per core. And glibc hands a freed picture back to the system at once: left alone, it
-    raises the size from which it does so to that of the largest picture, and then keeps 16 MB more (1920x1080).
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if sys.platform == "linux":
-        import ctypes
-
-        mmap_threshold = -3
-        with suppress(AttributeError):  # a C library other than glibc
-            ctypes.CDLL(None).mallopt(mmap_threshold, 256 * 1024)
 
 
 def _be_modest() -> None:

@@ -136,8 +136,9 @@ def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, li
     stamps: list[handcheck.Stamp] = []
     used = {token.authority for token in store.tokens(session.id) if token.trusted} | set(trust.asked)
     for authority in filter(None, map(trust.get, sorted(used))):
-        # One file for all roots of an authority: `openssl ts -CAfile` reads them all.
-        pem = b"".join(root.public_bytes(serialization.Encoding.PEM) for root in authority.roots)
+        # One file for all of an authority's certificates: `openssl ts -CAfile` reads them all.
+        certificates = (*authority.roots, *authority.between)
+        pem = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in certificates)
         contents[_roots_name(authority)] = pem
     count: dict[int, int] = {}
     for token in store.tokens(session.id):

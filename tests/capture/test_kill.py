@@ -1,5 +1,6 @@
 """kill -9 at any moment: what was acknowledged is there, the chain is whole, and the next start says what it found."""
 
+import os
 import random
 import signal
 import time
@@ -10,22 +11,25 @@ import numpy as np
 import pytest
 
 from sakigake.model import EntryType
+from sakigake.timeline.entry import parse_picture
 from tests.capture.running import Kept, Recording, configure
 
 FEW, MANY = 10, 100
 
 
-def drawings(folder: Path, count: int = 60) -> None:
+def drawings(folder: Path, count: int = 40) -> None:
     """Frames of a drawing session; big enough that a write takes a while."""
     folder.mkdir()
     rng = np.random.default_rng(3)
-    pixels = np.full((540, 960, 3), 245, np.uint8)
+    pixels = np.full((360, 640, 3), 245, np.uint8)
     for number in range(count):
         for _ in range(3):
-            start, middle, end = (tuple(int(value) for value in rng.integers(20, 520, 2)) for _ in range(3))
+            start, middle, end = (tuple(int(value) for value in rng.integers(20, 340, 2)) for _ in range(3))
             shade = tuple(int(value) for value in rng.integers(0, 180, 3))
             cv2.ellipse(pixels, start, (60 + middle[0] // 6, 40), end[0] % 180, 0, 250, shade, 9)
-        assert cv2.imwrite(str(folder / f"{number}.png"), pixels)
+        path = folder / f"{number}.png"
+        assert cv2.imwrite(str(path), pixels)
+        os.utime(path, (1_700_000_000 + number * 60, 1_700_000_000 + number * 60))  # each one saved by hand
 
 
 def killed_and_started_again(tmp_path: Path, moments: list[tuple[bool, float]]) -> None:
@@ -51,18 +55,18 @@ def killed_and_started_again(tmp_path: Path, moments: list[tuple[bool, float]]) 
             leaves = [leaf.hex() for leaf in kept.store.leaves(session.id)]
             assert all(leaves[seq] == leaf for seq, leaf in acknowledged.items())
             assert session.ended is None
-    with Recording(home, *source) as recording:
+    with Recording(home, *source, "--once") as recording:
         recording.wait_said("The last recording was cut off.")
-        recording.wait_for("heartbeat", 3)
-        assert recording.end() == 0
+        assert recording.ended() == 0
     with Kept(home) as kept:
         kept.check()
         (session,) = kept.sessions
         assert session.ended
         assert len(kept.of(EntryType.RECOVERED)) >= 1 + sum(not starting for starting, _ in moments[1:])
-        assert {gap.info["reason"] for gap in kept.of(EntryType.GAP)} == {"crash"}
+        # A machine that is busy with other things may also make it miss three looks of a tenth of a second.
+        assert {"crash"} <= {gap.info["reason"] for gap in kept.of(EntryType.GAP)} <= {"crash", "stall"}
         stages = [entry.opening for entry in kept.stored() if entry.type is EntryType.STAGE]
-        assert len(stages) > len(moments) / 4
+        assert len(stages) == len({parse_picture(opening).pixels for opening in stages if opening}) == 40
 
 
 def moments(count: int, seed: int) -> list[tuple[bool, float]]:

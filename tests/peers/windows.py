@@ -5,7 +5,9 @@ standard input, one per line, answering each with "ok".
 """
 
 import argparse
+import os
 import queue
+import signal
 import struct
 import subprocess
 import sys
@@ -16,10 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from capture.windows.wire import Wire
+
 ROOT = Path(__file__).parents[2]
 # Two colours that no program of the tests paints otherwise.
 PLANTED = (0x13E75B, 0xD92BF1)
 CANVAS = (0xFAFAFA, 0x202020)
+PROCESSES: dict[str, int] = {}
 EXPOSURE, STRUCTURE, SUBSTRUCTURE, REDIRECT = 1 << 15, 1 << 17, 1 << 19, 1 << 20
 
 
@@ -35,12 +40,18 @@ def server(*options: str, size: str = "800x600") -> Iterator[str]:
         assert process.stdout is not None
         number = process.stdout.readline().strip().decode()
         assert number, "Xvfb did not start"
+        PROCESSES[f":{number}"] = process.pid
         yield f":{number}"
     finally:
         process.terminate()
         process.wait(10)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def kill_server(display: str) -> None:
+    """End a server as a crash does."""
+    os.kill(PROCESSES[display], signal.SIGKILL)
 
 
 @contextmanager
@@ -118,16 +129,24 @@ def wait_until(holds: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
+def rectangle(wire: Wire, left: int, top: int, width: int, height: int) -> int:
+    """Show a grey window of this very process; it goes with the connection."""
+    window = wire.new_id()
+    body = struct.pack("<IIhhHHHH", window, wire.screen.root, left, top, width, height, 0, 1)
+    wire.order(1, 0, body + struct.pack("<IIII", 0, 0x202, 0xC0C0C0, 1))  # background, override-redirect
+    wire.order(8, 0, struct.pack("<I", window))
+    wire.ask(43)
+    return window
+
+
 class Painter:
     """The program side: one window, its orders and its paint."""
 
     def __init__(self, asked: argparse.Namespace) -> None:
-        from capture.windows.wire import Wire
-
         self.wire = Wire(asked.display)
         self.colors = [int(color, 16) for color in asked.colors]
         self.frozen = False
-        self.ping = "ping" in asked.traits
+        self.dots: list[tuple[int, int]] = []
         self.left, self.top, self.width, self.height = (int(part) for part in asked.rect.split(","))
         self.gc, self.window = self.wire.new_id(), self.wire.new_id()
         self.wire.order(55, 0, struct.pack("<III", self.gc, self.wire.screen.root, 0))
@@ -157,8 +176,6 @@ class Painter:
             self.text("_NET_WM_NAME", asked.title)
         if asked.program:
             self.text("WM_CLASS", f"{asked.program}\0{asked.program}\0", "STRING")
-        if self.ping:
-            self.numbers("WM_PROTOCOLS", "ATOM", self.wire.atom("_NET_WM_PING"))
         # Where the size hints ask for it, a window manager leaves the window where it is put (USPosition, USSize).
         self.numbers("WM_NORMAL_HINTS", "WM_SIZE_HINTS", 3, *[0] * 17)
         if "unmapped" not in asked.traits:
@@ -225,15 +242,9 @@ class Painter:
         kind = event[0] & 0x7F
         if kind == 12:  # Expose
             self.stripes(*struct.unpack_from("<HHHH", event, 8))
+            self.paint_dots()
         elif kind == 22 and struct.unpack_from("<I", event, 8)[0] == self.window:  # ConfigureNotify
             self.width, self.height = struct.unpack_from("<HH", event, 20)
-        elif kind == 33 and self.ping:  # ClientMessage
-            data = bytearray(event)
-            struct.pack_into("<I", data, 4, self.wire.screen.root)
-            data[0] = 33
-            self.wire.order(
-                25, 0, struct.pack("<II", self.wire.screen.root, SUBSTRUCTURE | REDIRECT) + bytes(data)
-            )
 
     def obey(self, order: str, rest: str) -> None:
         getattr(self, f"do_{order}")(rest)
@@ -288,10 +299,15 @@ class Painter:
         self.wire.order(42, 1, struct.pack("<II", self.window, 0))
 
     def do_dot(self, place: str) -> None:
-        """Draw a stroke: a small square of the second colour."""
+        """Draw a stroke that stays: a small square of the second colour."""
         left, top = (int(part) for part in place.split(","))
+        self.dots.append((left, top))
+        self.paint_dots()
+
+    def paint_dots(self) -> None:
         self.wire.order(56, 0, struct.pack("<III", self.gc, 4, self.colors[1]))
-        self.wire.order(70, 0, struct.pack("<IIhhHH", self.window, self.gc, left, top, 40, 40))
+        squares = b"".join(struct.pack("<hhHH", left, top, 40, 40) for left, top in self.dots)
+        self.wire.order(70, 0, struct.pack("<II", self.window, self.gc) + squares)
 
     def do_freeze(self, _: str) -> None:
         """Paint nothing from now on, like a program that is busy."""
@@ -306,10 +322,7 @@ class Painter:
 
     def do_menu(self, _: str) -> None:
         """Open a menu: a window of the same program that no window manager places."""
-        self.menu = self.wire.new_id()
-        body = struct.pack("<IIhhHHHHIIII", self.menu, self.wire.screen.root, self.left + 20, self.top + 20, 60, 60, 0, 1, 0, 0x202, 0xC0C0C0, 1)  # fmt: skip
-        self.wire.order(1, 0, body)
-        self.wire.order(8, 0, struct.pack("<I", self.menu))
+        rectangle(self.wire, self.left + 60, self.top + 60, 60, 60)
 
 
 def main() -> None:
@@ -319,7 +332,7 @@ def main() -> None:
     parser.add_argument("--colors", nargs="+", required=True)
     parser.add_argument("--title")
     parser.add_argument("--program", default="")
-    parser.add_argument("--traits", nargs="*", default=[], choices=("popup", "bare", "unmapped", "ping"))
+    parser.add_argument("--traits", nargs="*", default=[], choices=("popup", "bare", "unmapped"))
     Painter(parser.parse_args()).serve()
 
 

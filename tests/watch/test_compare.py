@@ -73,7 +73,7 @@ def test_upper_bounds() -> None:
     """The rule of three, and exact Poisson limits of a textbook (5 % one-sided): 4.74, 6.30, 10.51, 18.21 events."""
     assert upper_bound(0, 3000) == pytest.approx(3 / 3000, rel=2e-3)
     for seen, limit in ((1, 4.744), (2, 6.296), (5, 10.513), (11, 18.208), (100, 118.08)):
-        assert upper_bound(seen, 10_000) * 10_000 == pytest.approx(limit, rel=3e-3)
+        assert upper_bound(seen, 10_000) * 10_000 == pytest.approx(limit, rel=5e-3)
     assert upper_bound(0, 0) == 1
     assert upper_bound(7, 7) == 1
 

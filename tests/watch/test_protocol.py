@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from pathlib import Path
 
 import cv2
@@ -156,7 +155,6 @@ def test_sources() -> None:
 def test_figures_on_the_development_corpus(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert os.path.isdir(corpus)
     target = tmp_path / "figures.json"
     monkeypatch.setattr("sys.argv", ["match", "--corpus", str(corpus), "--json", str(target)])
     match.main()
