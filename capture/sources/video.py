@@ -310,7 +310,7 @@ def _av() -> Any:
 
 def _cut_off(path: Path) -> bool:
     """Say whether this is an MP4 without its index (the box "moov"), which is written last of all."""
-    found = set()
+    found: set[bytes] = set()
     try:
         with path.open("rb") as file:
             place = 0
