@@ -243,9 +243,13 @@ def main() -> int:
     views = dict(zip(files, all_views(corpus, files), strict=True))
     parts = [(layout, scored(layout, views)) for layout in layouts]
     made = record(corpus, parts)
-    made["left_out"] = leave_sources_out(corpus, parts)
+    left_out = leave_sources_out(corpus, parts)
+    # What ships says what was measured, not whose pictures they were.
+    made["left_out"] = {key: value for key, value in left_out.items() if key != "sources"}
     options.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({key: made[key] for key in ("levels", "material", "left_out")}, indent=1))
+    print(
+        json.dumps({"levels": made["levels"], "material": made["material"], "left_out": left_out}, indent=1)
+    )
     return 0
 
 

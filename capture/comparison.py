@@ -13,18 +13,20 @@ LEFT_BEHIND = 0.8  # share of the lines left that lie where they lay: then somet
 SPARSE = 200  # cells: a drawing of fewer lines is little proof of a pose, its borders are more
 ROOTED = 0.5  # share of the borders in place that proves the pose of a view without a drawing
 NEARLY_ALL = 0.95
+WIDE = 5  # cells across a border, smoothed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
     """What differs from the last view, and the lines there were and still are: masks over its cells.
 
-    `steady`: the pose is the old one. `rooted`: there are borders, and they are in place.
+    `covered`: borders of the page that have gone. `steady`: the pose is the old one. `rooted`: there are borders, and in place.
     """
 
     changed: Mask
     before: Mask
     kept: Mask
+    covered: Mask
     steady: bool
     rooted: bool
     metrics: dict[str, float]
@@ -48,10 +50,11 @@ def compare(local: Seen, seen: Seen, unseen: Mask | None, rules: Rules, contrast
     area = float(changed.mean())
     metrics = {"residue": area, "lines": float(count), "lines_kept": share}
     rooted = _in_place(borders, still)
+    covered = _of_the_page(borders, local.edges.strong) & ~still
     if count < FEW_LINES:
         if np.count_nonzero(borders) >= FEW_LINES:
-            return Change(changed, before, kept, rooted, rooted, metrics)
-        return Change(changed, before, kept, _flat_but_same(seen, changed), rooted, metrics)
+            return Change(changed, before, kept, covered, rooted, rooted, metrics)
+        return Change(changed, before, kept, covered, _flat_but_same(seen, changed), rooted, metrics)
     steady = share >= rules.same_lines or area < rules.draw
     left = int(np.count_nonzero(seen.edges.drawn))
     if not steady and left >= FEW_LINES:
@@ -60,7 +63,7 @@ def compare(local: Seen, seen: Seen, unseen: Mask | None, rules: Rules, contrast
         steady = back >= LEFT_BEHIND and share < back and not _mirrored(seen, local, share)
     if not steady and count < SPARSE and rooted:
         steady = not _mirrored(seen, local, share)
-    return Change(changed, before, kept, steady, rooted, metrics)
+    return Change(changed, before, kept, covered, steady, rooted, metrics)
 
 
 def moving_share(one: Pixels, other: Pixels, step: int) -> float:
@@ -69,6 +72,19 @@ def moving_share(one: Pixels, other: Pixels, step: int) -> float:
         return 0.0
     far = cv2.threshold(cv2.absdiff(one, other).reshape(one.shape[0], -1), step, 255, cv2.THRESH_BINARY)[1]
     return cv2.countNonZero(far) / one.size
+
+
+def _of_the_page(borders: Mask, strong: Mask) -> Mask:
+    """Return the borders beyond which there is nothing: those of the page, not a straight line drawn on it."""
+    outer = np.zeros_like(borders)
+    for lines, edges, out in ((borders, strong, outer), (borders.T, strong.T, outer.T)):
+        columns, busy = np.flatnonzero(lines.any(axis=0)), np.flatnonzero(edges.sum(axis=0) > 1)
+        if not len(columns):
+            continue
+        for end, inwards in ((busy[0], 1), (busy[-1], -1)):
+            band = slice(end, end + WIDE) if inwards > 0 else slice(max(0, end - WIDE + 1), end + 1)
+            out[:, band] |= lines[:, band]
+    return outer
 
 
 def _in_place(borders: Mask, kept: Mask) -> bool:

@@ -19,6 +19,7 @@ COMPACT = 26  # cells: the largest brush outline that is taken for one without s
 RECTANGLE = 60  # cells: the smallest pop-up
 SIDE = 6  # cells: its shortest side
 UPRIGHT = 0.88  # filled outline over its upright box
+COVERED = 16  # cells of a border of the page that must have gone for a region to be a cover by that alone
 FRAMED = 0.6  # share of the box's sides that are new edges
 HIDDEN = 0.35  # share of old edges inside that may shine through before a region is no cover
 SAME_BOX = 0.6  # overlap over union at which two boxes are the same overlay
@@ -109,12 +110,13 @@ class Doubt:
 class Surroundings:
     """What a change is judged by, all in cells: the lines there were, those there are, those in both.
 
-    `pointers` are where the pointer is and where it lately was; None when that is not known.
+    `covered` marks borders, as of the page, that can be seen no more: drawing cannot do that. `pointers` are where the pointer is and where it lately was; None when that is not known.
     """
 
     before: Mask
     now: Mask
     kept: Mask
+    covered: Mask
     pointers: tuple[tuple[float, float], ...] | None
 
 
@@ -235,6 +237,8 @@ class OverlaySorter:
             return False
         if box.width * box.height > WHOLE * width * height:
             return False
+        if np.count_nonzero(around.covered[box.rows, box.columns] & region) >= COVERED:
+            return True
         outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         filled = np.zeros(region.shape, np.uint8)
         cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)

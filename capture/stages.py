@@ -124,6 +124,8 @@ class StageDetector:
 
     def _decide(self, frame: Frame, sight: Sight, *, burst: bool) -> Decision:
         rules, pending = self._rules, self._pending
+        if sight.undone:
+            pending = self._pending = Pending()
         was_large = pending.large
         if sight.label == "draw":
             if pending.area < rules.draw:
@@ -154,9 +156,9 @@ class StageDetector:
         return Decision(label, stage=True, changed=changed, reverts_to=reverts_to, why=why, metrics=metrics)
 
     def _remember(self, frame: int) -> None:
+        self._tracker.settle()
         composite = self._tracker.composite
         if composite is not None:
-            composite.settle()
             self._stages.append(Remembered(frame, composite.thumbnail()))
 
     def _reverted(self, metrics: dict[str, float]) -> int | None:

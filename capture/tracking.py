@@ -31,13 +31,15 @@ SEARCHES = 4  # after this many samples without a pose, only every so many more 
 class Sight:
     """What one view showed. `area` is the share of it that was drawn on, `held` the share under an overlay.
 
-    `unsure`: the next view will tell more, so this is not a quiet one.
+    `unsure`: the next view will tell more, so this is not a quiet one. `undone`: what seemed drawn since the last
+    stage was something else, and is gone.
     """
 
     label: str
     area: float = 0.0
     held: float = 0.0
     unsure: bool = False
+    undone: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
 
 
@@ -80,11 +82,19 @@ class CanvasTracker:
         self._previous: Pixels | None = None
         self._lost: Lost | None = None
         self._counted_elsewhere = False
+        self._settled: tuple[Pixels, Matrix] | None = None
         self._pointers: deque[tuple[float, float]] = deque(maxlen=3)
 
     def look_away(self) -> None:
         """Another window was in front: the next view is compared with the canvas, not with that window."""
         self._previous = None
+
+    def settle(self) -> None:
+        """Remember how the canvas looks: a stage was taken."""
+        if self.composite is not None:
+            self.composite.settle()
+        if self._local is not None and self.pose is not None:
+            self._settled = self._local.cells, self.pose
 
     def see(self, view: Pixels, around: Circumstances) -> Sight:
         """Take in one view and say what it shows."""
@@ -129,6 +139,9 @@ class CanvasTracker:
             last = (local, self.pose) if self.pose is not None else None
             thorough = lost is None or lost.samples < SEARCHES or lost.samples % SEARCHES == 0
             found = self._finder.find(seen, composite, last, metrics, thorough=thorough)
+        if found is None and change is not None and self._looks_settled(seen, around):
+            self._lost = None
+            return self._take_back(seen, change, composite, metrics)
         if found is None:
             return self._wander(seen, change, composite, around, metrics)
         self._lost = None
@@ -156,7 +169,8 @@ class CanvasTracker:
         changed = change.changed
         for doubt in self._doubts:
             changed = changed & ~doubt.mask
-        surroundings = self._surroundings(change.before, seen, change.kept, around)
+        pointers = self._lately(around)
+        surroundings = Surroundings(change.before, seen.edges.strong, change.kept, change.covered, pointers)
         result = self._sorter.sort(changed, surroundings, self._patience(around), self.rules.draw)
         drawn = result.drawn | self._settle_doubts(seen, composite, around)
         self._overwrite(seen, result.gone)
@@ -176,7 +190,7 @@ class CanvasTracker:
             return Sight("draw", area, held, metrics=metrics)
         unsure = result.unsure or any(doubt.needed == self.rules.confirm_samples for doubt in self._doubts)
         label = "overlay" if result.overlays or self._doubts else "cursor"
-        return Sight(label, 0.0, held, unsure, metrics)
+        return Sight(label, 0.0, held, unsure, metrics=metrics)
 
     def _settle_doubts(self, seen: Seen, composite: Composite, around: Circumstances) -> Mask:
         """Look again at what differed when the view moved; returns what of it is drawing after all."""
@@ -217,7 +231,8 @@ class CanvasTracker:
         self.pose, self._local = found.pose, seen
         self._finder.remember(found.pose, seen.view)
         unknown = ~found.known
-        surroundings = self._surroundings(found.lines, seen, found.kept, around)
+        nowhere = np.zeros_like(unknown)
+        surroundings = Surroundings(found.lines, seen.edges.strong, found.kept, nowhere, self._lately(around))
         patience = self._patience(around)
         self._doubts = self._sorter.doubt(found.changed, surroundings, unknown, patience, found.coarser)
         self._unseen = unknown
@@ -238,8 +253,8 @@ class CanvasTracker:
         if not self._doubts:
             self._counted_elsewhere = False
         if area >= self.rules.draw and not counted:
-            return Sight("draw", area, held, unsure, metrics)
-        return Sight("view", 0.0, held, unsure, metrics)
+            return Sight("draw", area, held, unsure, metrics=metrics)
+        return Sight("view", 0.0, held, unsure, metrics=metrics)
 
     def _seen_twice(self, composite: Composite, found: Match, view: Pixels) -> Mask:
         """Take out of the doubts, and return, what differs where it did under the last pose: it is on the canvas."""
@@ -298,6 +313,23 @@ class CanvasTracker:
             self._sorter.reset()
         return Sight("unknown", metrics=metrics)
 
+    def _looks_settled(self, seen: Seen, around: Circumstances) -> bool:
+        """Say whether a view looks as the canvas did at the last stage, from where it was looked at then."""
+        if self._settled is None or self._settled[0].shape != seen.cells.shape:
+            return False
+        return float(residue(seen.cells, self._settled[0], 1, self._contrast(around)).mean()) < STILL
+
+    def _take_back(
+        self, seen: Seen, change: Change, composite: Composite, metrics: dict[str, float]
+    ) -> Sight:
+        """Go back to the last stage: what was believed since was a window after all, and has been closed."""
+        if self._settled is not None:
+            self.pose = self._settled[1]
+            composite.paste(seen.view, change.changed, self.pose)
+        self._doubts, self._unseen = [], None
+        self._overwrite(seen, change.changed)
+        return Sight("view", undone=True, metrics=metrics)
+
     def _overwrite(self, seen: Seen, cells: Mask) -> None:
         """Bring the marked cells of the last view up to date; elsewhere slow changes go on adding up."""
         if self._local is None or self._local is seen or not cells.any():
@@ -324,9 +356,8 @@ class CanvasTracker:
         self._finder.restart()
         self._finder.remember(self.pose, seen.view)
 
-    def _surroundings(self, before: Mask, seen: Seen, kept: Mask, around: Circumstances) -> Surroundings:
-        pointers = None if around.pointer is None else tuple(self._pointers)
-        return Surroundings(before, seen.edges.strong, kept, pointers)
+    def _lately(self, around: Circumstances) -> tuple[tuple[float, float], ...] | None:
+        return None if around.pointer is None else tuple(self._pointers)
 
     def _patience(self, around: Circumstances) -> int:
         return self.rules.hold_samples_untitled if around.own is None else self.rules.hold_samples

@@ -98,7 +98,7 @@ class X11Pixels:
             return self._moved_house(outer)
         taken = self._apart(place) if self._composite is not None else self._off_screen(place)
         self._wire.ask(43)
-        if self._happened() or self._gone or self.place() != place:
+        if self._happened() or self.place() != place:
             return NoFrame("window-changing")
         return taken
 
@@ -110,7 +110,7 @@ class X11Pixels:
         return NoFrame("window-changing")
 
     def _happened(self) -> bool:
-        """Take in events; returns whether the pixmap was made anew meanwhile or the window moved."""
+        """Take in events; returns whether the window moved, was made anew or is gone."""
         changed = False
         for event in self._wire.events():
             if event[0] not in {CONFIGURE, MAP, UNMAP, REPARENT, DESTROY, GRAVITY}:
@@ -130,7 +130,7 @@ class X11Pixels:
             else:
                 self._renew = True
             changed = True
-        return changed
+        return changed or self._gone
 
     def _apart(self, place: Region) -> NoFrame | tuple[Pixels, Region]:
         """Read the window's own pixmap, once all of it was painted since it was made.

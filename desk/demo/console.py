@@ -5,7 +5,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Console:
             "SAKIGAKE_LANG": lang,
             "PYTHONUTF8": "1",
         }
+        self._lock = threading.Lock()
         self._transcript = (folder / "transcript.txt").open("w", encoding="utf-8")
 
     def close(self) -> None:
@@ -34,14 +36,15 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Show a line."""
-        click.echo(text)
-        self._transcript.write(text + "\n")
-        self._transcript.flush()
+        with self._lock:
+            click.echo(text)
+            self._transcript.write(text + "\n")
+            self._transcript.flush()
 
-    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command that goes on while others run; its output is shown by `show` when it has ended."""
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> "Running":
+        """Start a command that goes on while others run; what it prints is shown as it comes."""
         self._announce(arguments)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self._command(arguments),
             cwd=self.folder,
             env={**self._env, **({"DISPLAY": env["DISPLAY"]} if env and "DISPLAY" in env else {})},
@@ -50,6 +53,7 @@ class Console:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
         )
+        return Running(process, self.show)
 
     def show(self, output: str) -> None:
         """Show what a command printed, set in."""
@@ -79,16 +83,6 @@ class Console:
         answer: dict[str, Any] = json.loads(output)
         return answer
 
-    def wait_for(self, process: subprocess.Popen[str], seconds: float) -> int:
-        """Wait for a started command and show its output; it is ended when it takes longer than `seconds`."""
-        try:
-            output, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            output, _ = process.communicate(timeout=TIMEOUT_S)
-        self.show(output or "")
-        return process.returncode
-
     def _announce(self, arguments: tuple[str, ...]) -> None:
         self.say(f"  $ sakigake {shlex.join(arguments)}")
 
@@ -108,6 +102,35 @@ class Console:
     @staticmethod
     def _command(arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "desk", *arguments]
+
+
+class Running:
+    """A command at work; a thread shows its lines as they come."""
+
+    def __init__(self, process: subprocess.Popen[str], show: Callable[[str], None]) -> None:
+        self._process = process
+        self._reader = threading.Thread(target=self._follow, args=(show,), daemon=True)
+        self._reader.start()
+
+    def _follow(self, show: Callable[[str], None]) -> None:
+        if self._process.stdout is not None:
+            with self._process.stdout as lines:
+                for line in lines:
+                    show(line)
+
+    def goes_on(self) -> bool:
+        """Say whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def wait(self, seconds: float) -> int:
+        """Return its exit code once it has ended and everything is shown; it is ended after `seconds`."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait(TIMEOUT_S)
+        self._reader.join()
+        return self._process.returncode
 
 
 class CommandFailedError(Exception):

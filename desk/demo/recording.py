@@ -3,15 +3,12 @@
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from desk.demo import drawing, paint, screen
-from desk.demo.console import Console
+from desk.demo.console import Console, Running
 from sakigake import words
+from sakigake.clock import parse_duration
 from sakigake.errors import NotFoundError, SakigakeError
-
-if TYPE_CHECKING:
-    import subprocess
 
 FRAMES = Path(__file__).parent / "frames"
 INTERVAL_S = 1.0
@@ -36,10 +33,9 @@ def record(console: Console, wanted: Input, seed: int, region: str = "", seconds
     """
     if wanted is Input.SCREEN:
         console.say(words.text("demo.record-screen", region=region, seconds=seconds))
-        process = console.start(
-            "record", "start", "--region", region, "--interval", f"{INTERVAL_S:g}s", "--for", seconds
-        )
-        _ended(console, process)
+        longest_s = parse_duration(seconds) + END_S
+        arguments = ("--region", region, "--interval", f"{INTERVAL_S:g}s", "--for", seconds)
+        _ended(console.start("record", "start", *arguments), longest_s)
         return wanted
     if wanted is Input.PAINT:
         try:
@@ -53,7 +49,7 @@ def record(console: Console, wanted: Input, seed: int, region: str = "", seconds
     require_frames()
     console.say(words.text("demo.record-replay"))
     arguments = ("record", "start", "--source", f"folder:{FRAMES}", "--once", "--new")
-    _ended(console, console.start(*arguments))
+    _ended(console.start(*arguments))
     return Input.REPLAY
 
 
@@ -66,33 +62,33 @@ def _record_paint(console: Console, seed: int) -> None:
     ):
         console.say(words.text("demo.record-paint"))
         region = ",".join(map(str, painter.region))
-        process = console.start(
+        recorder = console.start(
             "record", "start", "--region", region, "--interval", f"{INTERVAL_S:g}s", env=env
         )
         try:
-            _wait_until_recording(console, process)
+            _wait_until_recording(console, recorder)
             time.sleep(REST_S)
             for phase in picture.phases:
                 console.say(f"    {words.text('demo.drawing', stage=words.text(f'demo.phase.{phase.name}'))}")
                 painter.draw(phase)
                 time.sleep(REST_S)
         finally:
-            if process.poll() is None:
+            if recorder.goes_on():
                 console.run("record", "stop")
-            _ended(console, process)
+            _ended(recorder)
 
 
-def _wait_until_recording(console: Console, process: "subprocess.Popen[str]") -> None:
+def _wait_until_recording(console: Console, recorder: Running) -> None:
     deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and recorder.goes_on():
         if console.ask("record", "status").get("state") == "recording":
             return
         time.sleep(0.3)
     raise SakigakeError("demo-recorder-silent")
 
 
-def _ended(console: Console, process: "subprocess.Popen[str]") -> None:
-    if console.wait_for(process, END_S):
+def _ended(recorder: Running, longest_s: float = END_S) -> None:
+    if recorder.wait(longest_s):
         raise SakigakeError("demo-recorder-failed")
 
 

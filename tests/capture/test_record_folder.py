@@ -28,6 +28,11 @@ def write(path: Path, pixels: Pixels) -> None:
     assert cv2.imwrite(str(path), pixels)
 
 
+def saved_a_minute_apart(folder: Path) -> None:
+    for number, path in enumerate(sorted(folder.iterdir())):
+        os.utime(path, (1_700_000_000 + number * 60, 1_700_000_000 + number * 60))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "山田花子 private exports"
@@ -116,6 +121,7 @@ def test_all_kinds_of_pictures_are_read(home: Path, folder: Path) -> None:
     Image.fromarray(drawn[1][:, :, ::-1]).save(folder / "2.webp", lossless=True)
     write(folder / "3.bmp", drawn[2])
     write(folder / "4.JPG", drawn[3])
+    saved_a_minute_apart(folder)
     once(home, folder)
     with Kept(home) as kept:
         kept.check()
@@ -223,9 +229,8 @@ def test_pictures_saved_by_hand_are_all_kept_and_those_of_a_recorder_only_when_s
     home: Path, folder: Path, tmp_path: Path
 ) -> None:
     for number in range(8):
-        path = folder / f"{number}.png"
-        write(path, canvas(2 + number))  # each a stroke of about one per cent
-        os.utime(path, (1_700_000_000 + number * 60, 1_700_000_000 + number * 60))
+        write(folder / f"{number}.png", canvas(2 + number))  # each a stroke of about one per cent
+    saved_a_minute_apart(folder)
     once(home, folder)
     with Kept(home) as kept:
         assert digests(kept) == [pixel_digest_v1(canvas(2 + number)) for number in range(8)]

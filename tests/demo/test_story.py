@@ -2,16 +2,18 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from desk.commands import demo as command
-from desk.demo import paint, screen, story
+from desk.demo import drawing, paint, screen, story
 from desk.demo.recording import FRAMES
 from sakigake.errors import UsageError
 
@@ -158,3 +160,37 @@ def test_what_may_be_said_depends_on_who_was_asked(code: int, order: str, author
     both = story._order(finding("strong", [1, 9], order), authority), story._verified(code, authority)
     assert all(expectation.met for expectation in both) is met
     assert all(expectation.sentence for expectation in both)
+
+
+@pytest.mark.slow
+@pytest.mark.x11
+@pytest.mark.skipif(bool(screen.missing_programs(paint.PROGRAMS)), reason="needs Xvfb, xdotool and mtpaint")
+def test_a_real_screen_is_recorded_once_its_owner_says_so(tmp_path: Path) -> None:
+    """A person at a terminal, on a screen where mtpaint is open, answers the questions and draws."""
+    import pty
+
+    picture = drawing.draw(5)
+    with (
+        screen.virtual_screen(*paint.SCREEN, tmp_path / "scratch") as env,
+        paint.Painter(picture, env, tmp_path / "scratch") as painter,
+    ):
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "desk", "demo", "--output", str(tmp_path / "out")]
+        environment = {**os.environ, "DISPLAY": env["DISPLAY"]}
+        asked = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        os.write(ours, f"y\n{','.join(map(str, painter.region))}\n40s\n".encode())
+        time.sleep(4)
+        for phase in picture.phases[:5]:
+            painter.draw(phase)
+            time.sleep(2)
+        shown = b""
+        while asked.poll() is None or select.select([ours], [], [], 0)[0]:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:  # Linux ends a terminal this way when nobody holds its other side any more
+                break
+        os.close(ours)
+    assert asked.wait(timeout=60) == 0, shown.decode()
+    assert b"--region" in shown
+    assert ask(tmp_path / "out", "verify", "pack.zip")["verdict"] == "INTEGRITY ONLY"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from capture.frame import Frame, NoFrame, Region
-from capture.sources.video import Hole, VideoSource
+from capture.sources.packets import Hole
+from capture.sources.video import VideoSource
 from sakigake import words
 from sakigake.errors import NotFoundError, SakigakeError, UsageError
 
