@@ -29,10 +29,8 @@ def give_back() -> None:
 
 
 def _glibc(name: str) -> Callable[..., int] | None:
-    if sys.platform != "linux":
-        return None
-    function: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
-    return function
+    library = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+    return getattr(library, name, None)
 
 
 _trim = _glibc("malloc_trim")

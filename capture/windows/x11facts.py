@@ -116,9 +116,10 @@ def owner(wire: Wire, outer: int, *, framed: bool) -> Owner:
     kin = {("process", process_id(process))} if process else {("connection", client & ~wire.screen.mask)}
     if not process and (leader := next(iter(numbers(values["WM_CLIENT_LEADER"])), 0)):
         kin.add(("leader", leader))
-    stated = (values["WM_CLASS"] or b"").decode("utf-8", "replace").split("\0")
-    names = {name.casefold() for name in (*stated, *_executable(process)) if name}
-    return Owner(client, frozenset(kin), tuple(sorted(names)), sure=marked is not None)
+    # The class before the instance, and the file last: behind it there may be no more than "python" or "wine".
+    stated = reversed((values["WM_CLASS"] or b"").decode("utf-8", "replace").split("\0"))
+    names = dict.fromkeys(name.casefold() for name in (*stated, *_executable(process)) if name)
+    return Owner(client, frozenset(kin), tuple(names), sure=marked is not None)
 
 
 def _client(wire: Wire, outer: int) -> int | None:

@@ -52,7 +52,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("canvas", [None, CANVAS])
 def test_every_drawing_phase_is_in_a_stage(tmp_path: Path, session: Path, canvas: str | None) -> None:
-    folder, rectangle = session, ()
+    folder = session
+    rectangle: tuple[str, ...] = ()
     if canvas:
         # Without the exports, which have no place for the rectangle and would come first.
         folder, rectangle = tmp_path / "frames", ("--canvas", canvas)

@@ -11,7 +11,6 @@ from sakigake.clock import Clock
 from sakigake.errors import SakigakeError, UsageError
 from tests.capture.display import Painter, XServer, have_xvfb
 
-
 MONITORS = [Region(-800, 0, 2720, 1080), Region(0, 0, 1920, 1080), Region(-800, 0, 800, 600)]
 
 
@@ -25,7 +24,10 @@ MONITORS = [Region(-800, 0, 2720, 1080), Region(0, 0, 1920, 1080), Region(-800, 
         (ScreenSource(Region(1900, 0, 200, 100)), None),
         (ScreenSource(Region(1800, 1000, 200, 200)), Region(1800, 1000, 120, 80)),
         (ScreenSource(monitor=2, canvas=Region(10, 20, 300, 200)), Region(-790, 20, 300, 200)),
-        (ScreenSource(Region(100, 100, 500, 500), canvas=Region(450, 0, 300, 300)), Region(550, 100, 50, 300)),
+        (
+            ScreenSource(Region(100, 100, 500, 500), canvas=Region(450, 0, 300, 300)),
+            Region(550, 100, 50, 300),
+        ),
         (ScreenSource(monitor=3), None),
     ],
 )
@@ -75,7 +77,12 @@ def test_a_dead_server_is_asked_again_less_and_less_often_and_nothing_leaks(
         server.kill()
         opened: list[int] = []
         real_open = source.open
-        monkeypatch.setattr(source, "open", lambda: (opened.append(now[0] // SECOND), real_open())[1])
+
+        def noted_open() -> None:
+            opened.append(now[0] // SECOND)
+            real_open()
+
+        monkeypatch.setattr(source, "open", noted_open)
         for _ in range(120):
             assert isinstance(source.grab(), NoFrame)
             now[0] += SECOND

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -17,10 +18,15 @@ from desk.demo import drawing, paint, screen, story
 from desk.demo.recording import FRAMES
 from sakigake.errors import UsageError
 
+ROOT = Path(__file__).resolve().parents[2]
 
-def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+
+def run(
+    tmp_path: Path, *arguments: str, authority: str = "none", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    given = ("--output", str(tmp_path / "out"), "--authority", authority)
     return subprocess.run(
-        [sys.executable, "-m", "desk", "demo", "--output", str(tmp_path / "out"), *arguments],
+        [sys.executable, "-m", "desk", "demo", *given, *arguments],
         env={**os.environ, "PYTHONUTF8": "1", **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -94,9 +100,26 @@ def test_replay_from_frames_to_a_checked_package(tmp_path: Path, lang: str) -> N
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl (make system)")
 def test_with_an_authority_the_package_verifies_and_the_order_is_known(tmp_path: Path) -> None:
-    ran = run(tmp_path, "--replay", "--authority", "local")
+    ran = run(tmp_path, "--replay", authority="local")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ask(tmp_path / "out", "verify", "pack.zip")["verdict"] == "VERIFIED"
+
+
+@pytest.mark.slow
+def test_with_an_authority_that_does_not_answer_the_requests_stay_queued(tmp_path: Path) -> None:
+    with socket.socket() as taken:  # bound but not listening: whoever connects is refused
+        taken.bind(("127.0.0.1", 0))
+        rows = ("[anchor]", 'use = ["away"]', "timeout_s = 2.0", "[[anchor.authority]]", 'name = "away"')
+        root = ROOT / "config" / "trust" / "digicert.pem"
+        url = f'url = "http://127.0.0.1:{taken.getsockname()[1]}"'
+        config = tmp_path / "sakigake.toml"
+        config.write_text("\n".join((*rows, url, f"root = '{root}'")), encoding="utf-8")
+        ran = run(tmp_path, "--replay", authority="configured", SAKIGAKE_CONFIG=str(config))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ask(tmp_path / "out", "verify", "pack.zip")["verdict"] == "INTEGRITY ONLY"
+    waiting = ask(tmp_path / "out", "timeline", "show")["waiting"]
+    assert isinstance(waiting, int)
+    assert waiting >= 1
 
 
 @pytest.mark.slow
@@ -167,7 +190,7 @@ def test_what_may_be_said_depends_on_who_was_asked(code: int, order: str, author
 @pytest.mark.skipif(bool(screen.missing_programs(paint.PROGRAMS)), reason="needs Xvfb, xdotool and mtpaint")
 def test_a_real_screen_is_recorded_once_its_owner_says_so(tmp_path: Path) -> None:
     """A person at a terminal, on a screen where mtpaint is open, answers the questions and draws."""
-    import pty
+    import pty  # POSIX alone has them, as it has the screens of this test
 
     picture = drawing.draw(5)
     with (
@@ -175,7 +198,16 @@ def test_a_real_screen_is_recorded_once_its_owner_says_so(tmp_path: Path) -> Non
         paint.Painter(picture, env, tmp_path / "scratch") as painter,
     ):
         ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "desk", "demo", "--output", str(tmp_path / "out")]
+        command = [
+            sys.executable,
+            "-m",
+            "desk",
+            "demo",
+            "--authority",
+            "none",
+            "--output",
+            str(tmp_path / "out"),
+        ]
         environment = {**os.environ, "DISPLAY": env["DISPLAY"]}
         asked = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)

@@ -97,7 +97,7 @@ def test_installs_and_starts_in_a_new_environment(wheel: Path, tmp_path: Path) -
         str(wheel),
     ]
     subprocess.run(pip, check=True, cwd=tmp_path)
-    for arguments in (["--help"], ["record", "--help"], ["demo", "--replay", "--output", "out"]):
+    for arguments in (["--help"], ["record", "--help"], ["demo", "--replay", "--authority", "none"]):
         ran = subprocess.run(
             [str(scripts / "sakigake"), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
         )

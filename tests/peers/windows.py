@@ -51,8 +51,8 @@ def server(*options: str, size: str = "800x600") -> Iterator[str]:
 
 def kill_server(display: str) -> None:
     """End a server as a crash does."""
-    assert sys.platform != "win32"
-    os.kill(PROCESSES[display], signal.SIGKILL)
+    if sys.platform != "win32":
+        os.kill(PROCESSES[display], signal.SIGKILL)
 
 
 @contextmanager

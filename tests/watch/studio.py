@@ -23,7 +23,7 @@ START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 STAGES = 8
 
 
-def drawing(seed: int, stage: int, size: tuple[int, int] = (720, 960)) -> Pixels:
+def drawing(seed: int, stage: int, size: tuple[int, int] = (480, 640)) -> Pixels:
     """Return stage 0 to 7 of a picture: first searching lines, then shapes filled one after another."""
     rng = np.random.default_rng(seed)
     height, width = size
@@ -75,7 +75,7 @@ def redrawn(pixels: Pixels, seed: int = 1) -> Pixels:
 def framed(pixels: Pixels) -> Pixels:
     """Return a picture inside an app's plain frame."""
     return np.asarray(
-        cv2.copyMakeBorder(pixels, 70, 110, 40, 60, cv2.BORDER_CONSTANT, value=(20, 20, 20)), np.uint8
+        cv2.copyMakeBorder(pixels, 47, 73, 27, 40, cv2.BORDER_CONSTANT, value=(20, 20, 20)), np.uint8
     )
 
 

@@ -100,6 +100,7 @@ def test_layout_keeps_families_and_groups_apart(small: Path) -> None:
     assert not lay_out(corpus, loose=True).ignored[len(layout.pairs) :].any()
 
 
+@pytest.mark.slow
 def test_figures_are_the_counts(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "figures.json"
     monkeypatch.setattr("sys.argv", ["match", "--corpus", str(small), "--json", str(target)])
