@@ -18,7 +18,7 @@ TSA ?= configured
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types build system test-system clean
+.PHONY: help demo test test-all test-again lint types build system test-system clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test-all: $(DEV) test-system  ## every test, the slow ones included
 	$(PYTEST) -m "not deep"
 	@if grep -rqE 'mark\.deep' tests --include='test_*.py'; then \
 	  $(PIP) -e '.[$(EXTRAS),deep]' && $(PYTEST) -m deep; fi
+
+test-again: $(DEV)  ## the tests that failed last time, one at a time
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 lint: $(DEV)  ## ruff: rules and format
 	$(BIN)/ruff check .

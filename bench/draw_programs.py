@@ -34,7 +34,7 @@ def _krita_wheel(hue_x: int, hue_y: int, shade_x: int, shade_y: int) -> tuple[st
     return (f"click {hue_x} {hue_y}", f"click {shade_x} {shade_y}")
 
 
-_KRITA: Verbs = {
+_KRITA: dict[str, tuple[str, ...]] = {
     "prepare": ("click 535 430 2",),
     "fit": ("mousemove 535 430", "key 2"),
     "undo": ("key ctrl+z",),
@@ -107,9 +107,9 @@ _GIMP: Verbs = {
     "dialog": ("click 86 171", "sleep 1"),
     "dialog_off": ("key Escape",),
     "menu": ("mousemove 640 400", "key alt+v", "sleep 3", "key Escape", "key Escape"),
-    "pencil": ("mousemove 640 400", "key p", "key --repeat 25 --delay 40 bracketleft"),
-    "ink": ("mousemove 640 400", "key n", "key --repeat 8 --delay 40 bracketleft"),
-    "wide": ("mousemove 640 400", "key p", "key --repeat 24 --delay 40 bracketright"),
+    "pencil": ("mousemove 640 400", "key p", "key backslash", "key --repeat 16 --delay 40 bracketleft"),
+    "ink": ("mousemove 640 400", "key n", "key backslash", "key --repeat 12 --delay 40 bracketleft"),
+    "wide": ("mousemove 640 400", "key p", "key backslash", "key --repeat 20 --delay 40 bracketright"),
     "bucket": ("mousemove 640 400", "key shift+b"),
     "hide": ("click 1095 532",),
     "show": ("click 1095 532",),
@@ -150,6 +150,36 @@ PROGRAMS = {
             _krita_wheel(1131, 227, 1160, 190),
             _krita_wheel(1190, 178, 1150, 160),
         ),
+    ),
+    "krita-bright": Program(
+        name="Krita, bright theme",
+        command=("krita", "--nosplash"),
+        title="Krita",
+        screen=(1920, 1080),
+        page=(1600, 2000),
+        viewport=(72, 109, 1638, 1034),
+        verbs=_KRITA
+        | {
+            "prepare": ("click 855 570 2",),
+            "fit": ("mousemove 855 570", "key 2"),
+            "zoom_in": ("mousemove 855 570", *("key ctrl+plus",) * 4),
+            "pan": ("mousemove 855 800", "keydown space", "drag 855 800 800 500", "keyup space"),
+            "canvas_only": ("mousemove 855 570", "key Tab"),
+            "pencil": ("click 13 164", "click 1689 914", "mousemove 800 500"),
+            "ink": ("click 13 164", "click 1689 794"),
+            "wide": ("click 13 164", "click 1689 855", "key bracketright", "key bracketright"),
+            "bucket": ("click 12 410",),
+            "hide": ("click 1671 416",),
+            "show": ("click 1671 416",),
+        },
+        colours=(
+            _krita_wheel(1845, 190, 1760, 150),
+            _krita_wheel(1813, 245, 1800, 205),
+            _krita_wheel(1719, 190, 1790, 195),
+            _krita_wheel(1782, 127, 1800, 210),
+            _krita_wheel(1751, 245, 1780, 180),
+        ),
+        files={".config/kritarc": "[theme]\nTheme=Krita bright\n"},
     ),
     "mtpaint": Program(
         name="mtPaint",

@@ -34,13 +34,19 @@ from capture.stages import Context, Decision, StageDetector
 PATIENCE_S = 30.0
 RECTANGLE = re.compile(r"Canvas viewport rectangle: x (\d+)\.\.(\d+), y (\d+)\.\.(\d+)")
 SWEEP: dict[str, tuple[float, ...]] = {
-    "draw": (0.0003, 0.0006, 0.0012),
-    "stage": (0.002, 0.004, 0.008),
+    "draw": (0.0002, 0.0004, 0.0008),
+    "stage": (0.001, 0.002, 0.004, 0.008),
     "stage_at_once": (0.03, 0.06, 0.12),
+    "stage_late": (0.0005, 0.001, 0.002),
     "contrast": (12, 18, 26),
+    "contrast_moved": (18, 28, 40),
+    "same_lines": (0.9, 0.95, 0.98),
+    "pose_lines": (0.6, 0.7, 0.8),
+    "pose_lines_old": (0.45, 0.55, 0.7),
+    "min_inliers": (15, 25, 40),
     "hold_samples": (2, 3, 4, 6),
     "hold_samples_untitled": (4, 8, 12),
-    "min_inliers": (15, 25, 40),
+    "settle_samples": (2, 3, 5),
 }
 
 

@@ -11,7 +11,7 @@ from capture.backlog import Backlog, NoteItem, StageItem
 from capture.coverage import Coverage, Gap
 from capture.elapsed import Elapsed
 from capture.frame import Frame, FrameSource, NoFrame
-from capture.memory import give_back
+from capture.memory import expect_frames_of
 from capture.pacer import SECOND, Pacer
 from capture.stages import Context, Decision, StageDetector
 from sakigake.fingerprint.vector import pixel_digest_v1
@@ -66,6 +66,7 @@ class Looker:
         self._looks_since = 0
         self._changed = False
         self._black_since: int | None = None
+        self._frame_bytes = 0
         self._file_ms = 0
         self._read_ns = elapsed.clock.mono_ns()
         self._shown_ns = self._read_ns
@@ -97,7 +98,6 @@ class Looker:
                 pass
         finally:
             self.busy_since = None
-        give_back()
         cost = time.thread_time() - cost
         self.costs.append(cost)
         self.pacer.looked(begun, changed=self._changed, cost_s=cost if self.source.live else 0.0)
@@ -110,6 +110,9 @@ class Looker:
             return self._nothing(seen)
         self.looks += 1
         self._looks_since += 1
+        if seen.pixels.nbytes != self._frame_bytes:
+            self._frame_bytes = seen.pixels.nbytes
+            expect_frames_of(self._frame_bytes)
         self._frame(seen)
         return True
 

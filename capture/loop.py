@@ -109,7 +109,7 @@ class Recorder:
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._reasons: list[str] = []
-        self._stuck = False
+        self.stuck = False
 
     def stop(self, reason: str) -> None:
         """End the recording; the first reason counts, a second call no longer waits for what others owe us."""
@@ -137,7 +137,7 @@ class Recorder:
         try:
             self.ticker.call(self._plan.source.open, OPEN_TIMEOUT_S)
         except concurrent.futures.TimeoutError as error:
-            self._stuck = True
+            self.stuck = True
             raise SakigakeError("record-no-screen", why="timeout") from error
 
     def _record(self, store: SqliteStore) -> Ending:
@@ -217,7 +217,7 @@ class Recorder:
             drops=writer.drops,
             unwritten=self.backlog.waiting(),
             failed=writer.failure is not None,
-            stuck=self._stuck,
+            stuck=self.stuck,
             unstamped=unstamped,
         )
 
@@ -251,7 +251,7 @@ class Recorder:
         try:
             self.ticker.call(self.looker.finish, FINISH_TIMEOUT_S)
         except concurrent.futures.TimeoutError:
-            self._stuck = True
+            self.stuck = True
         except Exception as error:  # noqa: BLE001 - the last look failed: that is told, and the end goes on
             self.looker.failed(error)
         self.looker.note(EntryType.SESSION_END, {"reason": self._reasons[0]})

@@ -31,6 +31,7 @@ RING_WIDTH = 2.0
 RING_GAP = 4  # cells inside and outside of it, where half as much at most has changed
 SMALLEST_RING = 4  # cells
 SECTORS = 16
+FULL_RING = 0.6
 AROUND = 0.7  # share of the sectors in which some of the circle lies
 HOLLOW = 0.6  # share of its box above which a region that has gone was no outline
 CENTRE = 2  # cells: how far from the pointer the middle of a brush outline may lie,
@@ -158,10 +159,9 @@ class OverlaySorter:
         A region shaped like a pop-up is believed after `patience` samples. Specks, as dots and fine hatching
         make, are believed beside a stroke, or when they have stood for a sample and make more than `few` of the view.
         """
-        drawn, held, specks, gone = (np.zeros_like(changed) for _ in range(4))
-        for place in (around.pointers or ())[:1]:
-            held = brush_ring(changed, place)
-            changed = changed & ~held
+        held, gone = _rings(changed, around)
+        changed = changed & ~(held | gone)
+        drawn, specks = np.zeros_like(changed), np.zeros_like(changed)
         still: list[Waiting] = []
         overlays, unsure = 0, False
         fresh = _fresh(around)
@@ -266,7 +266,20 @@ def _brush(box: Box, region: Mask, around: Surroundings) -> Brush:
         return Brush.CENTRED
     left = np.count_nonzero(around.now[box.rows, box.columns] & region)
     was = np.count_nonzero(around.before[box.rows, box.columns] & region)
-    return Brush.GONE if was > 2 * left and float(region.mean()) < HOLLOW else Brush.NONE
+    hollow = small or float(region.mean()) < HOLLOW
+    return Brush.GONE if was > 2 * left and hollow else Brush.NONE
+
+
+def _rings(changed: Mask, around: Surroundings) -> tuple[Mask, Mask]:
+    """Mark the outline of the brush where the pointer is, and where one has gone with the pointer."""
+    here, gone = np.zeros_like(changed), np.zeros_like(changed)
+    for age, place in enumerate(around.pointers or ()):
+        ring = brush_ring(changed & ~(here | gone), place)
+        if age == 0:
+            here = ring
+        elif np.count_nonzero(around.before & ring) > 2 * np.count_nonzero(around.now & ring):
+            gone |= ring
+    return here, gone
 
 
 def brush_ring(changed: Mask, pointer: tuple[float, float]) -> Mask:
@@ -289,7 +302,8 @@ def brush_ring(changed: Mask, pointer: tuple[float, float]) -> Mask:
         return ring
     on = np.abs(radius - size) <= RING_WIDTH
     sectors = np.unique(((np.arctan2(y[on], x[on]) + np.pi) * SECTORS / (2 * np.pi)).astype(np.int64))
-    if len(sectors) >= SECTORS * AROUND:
+    # Either nearly all the way round, or a good part of it without a gap in that part.
+    if len(sectors) >= SECTORS * AROUND or (fullness.max() >= FULL_RING and len(sectors) >= SECTORS / 2):
         ring[rows[on], columns[on]] = True
     return ring
 

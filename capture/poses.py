@@ -21,6 +21,7 @@ from capture.registration import (
     scaling,
     shifting,
     shrink_mask,
+    zoom_of,
 )
 from capture.rules import Rules
 
@@ -30,6 +31,7 @@ ZOOM_STEP = 1.1
 ZOOM_STEPS = 20
 SMALLEST_MAP = 8
 FEWEST_LINES = 100
+SNAP = 0.01  # of the zoom: a pose this near a recent one has its zoom and angle
 PROMISING = 0.5
 FINER = 3  # zooms tried within one step, each way
 SLACK = 8  # cells around a coarse place in which the fine one is looked for
@@ -86,6 +88,9 @@ class PoseFinder:
             best = _better(best, composite.trace(seen, pose), needed)
             if best is not None and best.edges >= self._rules.pose_lines:
                 break
+        if best is not None:
+            snapped = self._snapped(best.pose, seen.view)
+            return _better(best, composite.trace(seen, snapped), 0.0) if snapped is not None else best
         if best is None:
             for pose in zooms(seen.edges.drawn, composite.lines(), composite.cell):
                 best = _better(best, composite.trace(seen, pose), self._rules.pose_lines)
@@ -99,6 +104,20 @@ class PoseFinder:
         if last is not None:
             # Mirroring the view is how people look for mistakes, and half of a face hides it from a comparison.
             yield last[1] @ mirroring(seen.view.shape[1])
+
+    def _snapped(self, pose: Matrix, view: Pixels) -> Matrix | None:
+        """Return the pose with exactly the zoom and angle of a recent one, when it is hardly off; None otherwise.
+
+        Matching is a few tenths of a percent off, and people go back to the same zooms.
+        """
+        height, width = view.shape[:2]
+        middle = np.array([width / 2, height / 2, 1.0])
+        for known in self._recent:
+            if np.abs(pose[:2, :2] - known[:2, :2]).max() <= SNAP * zoom_of(known):
+                snapped = known.copy()
+                snapped[:2, 2] += (pose @ middle - known @ middle)[:2]
+                return snapped
+        return None
 
     def _matched(
         self, seen: Seen, composite: Composite, last: tuple[Seen, Matrix] | None

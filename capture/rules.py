@@ -21,7 +21,7 @@ class Rules:
     nothing may register before it is another canvas.
     """
 
-    draw: float = 0.0006
+    draw: float = 0.0004
     stage: float = 0.002
     stage_at_once: float = 0.06
     stage_late: float = 0.001

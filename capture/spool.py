@@ -37,6 +37,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._synced: set[Path] = set()
 
     def path(self, file: str) -> Path:
         """Return where the picture with this file digest lies."""
@@ -58,11 +59,13 @@ class Spool:
         return len(leftovers)
 
     def _write(self, path: Path, data: bytes) -> None:
-        if path.exists():  # only ever renamed to its name when whole
-            return
-        if not path.parent.is_dir():
+        if path.parent not in self._synced:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _sync_folder(path.parent.parent)
+            self._synced.add(path.parent)
+        if path.exists():  # whole, or it would not have this name; but perhaps a crash came before the sync
+            _sync_folder(path.parent)
+            return
         temporary = path.with_suffix(".tmp")
         try:
             with os.fdopen(

@@ -13,6 +13,7 @@ from capture.disk import Limits, Room
 from capture.elapsed import Elapsed
 from capture.frame import Frame, Pixels
 from capture.look import Say
+from capture.memory import give_back
 from capture.pacer import SECOND
 from capture.spool import Spool
 from sakigake.errors import SakigakeError
@@ -120,6 +121,7 @@ class Writer(threading.Thread):
         if item is not None:
             self._write(item)
             self._backlog.done()
+            give_back()
 
     def checkpoint(self, *, important: bool) -> None:
         """Sign what there is and queue it for the authorities; raises SakigakeError."""

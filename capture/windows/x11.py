@@ -6,6 +6,7 @@ therefore a change that can be in a screenshot is always known after a round tri
 """
 
 import struct
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ CREATE, DESTROY, UNMAP, MAP, REPARENT, CONFIGURE, GRAVITY, CIRCULATE, CHANGED = 
     28,
 )
 SAVER_ON = 1
+OPAQUE_S = 30.0
 NO_FOCUS = (0, 1)  # None and PointerRoot
 # These draw notifications and their lock screen themselves, in no window of the screen.
 SHELLS = ("gnome shell", "mutter", "muffin", "budgie")
@@ -44,6 +46,7 @@ class X11Watcher:
         self._placed: dict[int, Placed] = {}
         self._order: list[int] = []
         self._owners: dict[int, Owner] = {}
+        self._opaque: dict[int, float] = {}
         self._fresh = False
         self._changes = 0
 
@@ -75,6 +78,7 @@ class X11Watcher:
         wire, self._wire, self._repaint = self._wire, None, None
         self._placed.clear()
         self._owners.clear()
+        self._opaque.clear()
         if wire is not None:
             wire.close()
 
@@ -142,6 +146,7 @@ class X11Watcher:
                 found.extend(stirred)
                 self._changes += bool(stirred)
                 self._fresh = False
+                self._opaque.pop(window, None)
                 if after is None:
                     self._placed.pop(window, None)
                 else:
@@ -182,16 +187,30 @@ class X11Watcher:
             if known.sure:
                 self._owners[outer] = known
         near = overlap(placed.area, region) is not None
+
+        def opaque() -> bool:
+            return self._is_opaque(wire, outer, placed)
+
         return Window(
             id=known.client,
             outer=outer,
             kin=known.kin,
             names=known.names,
             area=placed.area,
-            solid=facts.solid(wire, outer, known.client, placed, composited=composited) if near else (),
+            solid=facts.solid(wire, outer, known.client, placed, composited=composited, opaque=opaque)
+            if near
+            else (),
             popup=placed.popup,
             title=facts.title(wire, known.client) if near else None,
         )
+
+    def _is_opaque(self, wire: Wire, outer: int, placed: Placed) -> bool:
+        """Say whether a window hides all that is below; that is not looked at each time."""
+        if time.monotonic() - self._opaque.get(outer, -OPAQUE_S) >= OPAQUE_S:
+            self._opaque.pop(outer, None)
+            if facts.all_opaque(wire, outer, placed):
+                self._opaque[outer] = time.monotonic()
+        return outer in self._opaque
 
     def _front(self, wire: Wire, windows: tuple[Window, ...], *, managed: bool) -> tuple[bool, Window | None]:
         """Return whether there is such a thing as a foreground window, and which it is."""

@@ -1,6 +1,7 @@
 """What X11 tells of one window: its program, its title, its shape. Sources: ICCCM 2.0, EWMH 1.5, X-Resource 1.2."""
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ INPUT_ONLY = 2
 OPAQUE = 0xFFFFFFFF
 # A window cut into more pieces than this is taken to hide nothing.
 MAX_PIECES = 64
+ALPHA_DEPTH, ALPHA_PLANES, ALPHA_LINES = 32, 0xFF000000, 16
+ALPHA_FULL = b"\0\0\0\xff"
 # How deep the program's window lies in its frame, at most, and any window below the root.
 FRAME_DEPTH = 3
 TREE_DEPTH = 32
@@ -173,26 +176,50 @@ def title(wire: Wire, window: int) -> str | None:
     return None
 
 
-def solid(wire: Wire, outer: int, client: int, placed: Placed, *, composited: bool) -> tuple[Region, ...]:
+def solid(
+    wire: Wire, outer: int, client: int, placed: Placed, *, composited: bool, opaque: Callable[[], bool]
+) -> tuple[Region, ...]:
     """Return the parts of a window, in its parent's coordinates, that hide what is below.
 
     Under a compositor a window may let things shine through: by its opacity, or pixel by pixel where it has an alpha
-    channel (depth 32). Of the latter only what the program declares opaque counts.
+    channel. Of the latter counts what the program declares opaque; many declare nothing and fill every pixel all the
+    same (Qt programs that draw by OpenGL), so then `opaque` is asked.
     """
-    area, pieces = placed.area, _shape(wire, outer, placed)
+    pieces = _shape(wire, outer, placed)
     if not composited:
         return pieces
     asked = [wire.want(window, "_NET_WM_WINDOW_OPACITY", 1) for window in (outer, client)]
-    if any(min(numbers(wire.value(number)) or (OPAQUE,)) < OPAQUE for number in asked):
+    stated = wire.want(client, "_NET_WM_OPAQUE_REGION", 4 * MAX_PIECES)
+    values, region = [numbers(wire.value(number)) for number in asked], wire.value(stated)
+    if any(min(value or (OPAQUE,)) < OPAQUE for value in values):
         return ()
-    inner = places(wire, [client]).get(client) if client != outer else placed
-    if inner is None or max(inner.depth, placed.depth) < 32:  # noqa: PLR2004 - red, green, blue and alpha
-        return pieces if inner is not None else ()
-    stated = numbers(wire.value(wire.want(client, "_NET_WM_OPAQUE_REGION", 4 * MAX_PIECES)))
-    origin = origin_of(wire, client) or (area.left, area.top)
+    if placed.depth < ALPHA_DEPTH:
+        return pieces
+    if region is None:
+        return pieces if opaque() else ()
+    origin = origin_of(wire, client) or (placed.area.left, placed.area.top)
     return tuple(
         Region(origin[0] + left, origin[1] + top, width, height)
-        for left, top, width, height in zip(*[iter(stated)] * 4, strict=False)
+        for left, top, width, height in zip(*[iter(numbers(region))] * 4, strict=False)
+    )
+
+
+def all_opaque(wire: Wire, outer: int, placed: Placed) -> bool:
+    """Look at every so many lines of a window's own pixels and say whether none lets anything through."""
+    place, area = wire.extension("Composite"), placed.area
+    if place is None:
+        return False
+    wire.ask(place.opcode, 0, struct.pack("<II", 0, 4))  # QueryVersion comes before all else
+    pixmap = wire.new_id()
+    wire.order(place.opcode, 6, struct.pack("<II", outer, pixmap))  # NameWindowPixmap
+    asked = [
+        wire.send(73, 2, struct.pack("<IhhHHI", pixmap, 0, line, area.width, 1, ALPHA_PLANES))
+        for line in range(0, area.height, ALPHA_LINES)
+    ]
+    wire.order(54, 0, word(pixmap))
+    found = [wire.answer(number) for number in asked]
+    return all(
+        data is not None and data[32 : 32 + 4 * area.width] == ALPHA_FULL * area.width for data in found
     )
 
 

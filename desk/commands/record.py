@@ -97,6 +97,7 @@ def start(
     keep_small()
     from capture.loop import Plan, Recorder
     from capture.sources.screen import on_wayland
+    from desk.cli import fail
     from sakigake import settings
     from sakigake.clock import parse_duration
 
@@ -116,7 +117,12 @@ def start(
         console.plain("record.wayland")
     _stop_on_signals(recorder)
     _be_modest()
-    ending = recorder.run()
+    try:
+        ending = recorder.run()
+    except errors.SakigakeError as error:
+        if recorder.stuck:
+            _leave(fail(error))
+        raise
     return _farewell(console, ending)
 
 
@@ -198,11 +204,15 @@ def _farewell(console: _Console, ending: "Ending") -> int:
         console.plain("record.unwritten", count=ending.unwritten)
     code = errors.SakigakeError.exit_code if ending.failed or ending.reason not in ENDINGS else errors.EXIT_OK
     if ending.stuck:
-        # A look at the screen never came back. Python would wait for its thread for ever; everything is written.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _leave(code)
     return code
+
+
+def _leave(code: int) -> None:
+    """End the process although a look at the screen never came back: Python would wait for its thread for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @record.command("stop", help=words.text("record.stop-help"))

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from desk.demo import drawing, screen
+from desk.demo import screen
 from desk.demo.drawing import Action, Colour, Drawing, Fill, Ink, Phase, Protect, Stroke
+from desk.demo.pose import HEIGHT, WIDTH
 from sakigake.errors import NotFoundError, SakigakeError
 
 SCREEN = (1280, 660)
@@ -24,7 +25,7 @@ WINDOW = (820, 660)
 CHOOSER = (1050, 330)  # the brush chooser opens under the pointer: here it never covers the canvas
 BRUSH_PITCH = 36  # the chooser is a grid of 9 x 9 brushes; its fourth row holds the round ones
 BRUSH_ROW = 3
-START_S = 20.0
+START_S = 60.0
 PEN_S = "0.004"  # seconds between two points of a stroke: quicker, and the program would join fewer points
 PROGRAMS = ("Xvfb", "xdotool", "mtpaint")
 
@@ -158,7 +159,7 @@ class Painter:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             region = find_canvas(self._look(), self._palette[Ink.PAPER])
-            if region and region[2:] == (drawing.WIDTH, drawing.HEIGHT):
+            if region and region[2:] == (WIDTH, HEIGHT):
                 return region
             time.sleep(0.3)
         raise SakigakeError("demo-screen-failed", program="mtpaint", log="mtpaint.log")
@@ -184,7 +185,7 @@ class Painter:
 
 def blank_canvas(palette: tuple[Colour, ...]) -> Image.Image:
     """Return an empty picture in paper white that carries `palette`: mtpaint shows it as its colours."""
-    paper = Image.new("P", (drawing.WIDTH, drawing.HEIGHT), int(Ink.PAPER))
+    paper = Image.new("P", (WIDTH, HEIGHT), int(Ink.PAPER))
     paper.putpalette([level for colour in palette for level in colour])
     return paper
 
@@ -192,8 +193,8 @@ def blank_canvas(palette: tuple[Colour, ...]) -> Image.Image:
 def find_canvas(shot: Shot, paper: Colour) -> tuple[int, int, int, int] | None:
     """Return left, top, width, height of the blank canvas on a screen shot (height x width x RGB)."""
     white = (shot == np.asarray(paper, dtype=np.uint8)).all(axis=2)
-    columns = np.flatnonzero(white.sum(axis=0) >= drawing.HEIGHT * 0.9)
-    rows = np.flatnonzero(white.sum(axis=1) >= drawing.WIDTH * 0.9)
+    columns = np.flatnonzero(white.sum(axis=0) >= HEIGHT * 0.9)
+    rows = np.flatnonzero(white.sum(axis=1) >= WIDTH * 0.9)
     if not len(columns) or not len(rows):
         return None
     left, top = int(columns[0]), int(rows[0])

@@ -108,6 +108,7 @@ def test_a_crash_of_another_source_is_closed_and_a_new_session_begins(tmp_path: 
         assert kept.store.checkpoints(first.id)[-1].size == len(kept.entries(first))
 
 
+@pytest.mark.slow
 def test_new_means_a_new_session(tmp_path: Path) -> None:
     drawings(tmp_path / "one", 3)
     source = ("--source", f"folder:{tmp_path / 'one'}", "--once")

@@ -74,6 +74,7 @@ def test_a_full_disk_is_said_once_nothing_is_lost_and_recording_goes_on(tmp_path
 
 
 @linux
+@pytest.mark.slow
 def test_an_end_on_a_full_disk_is_honest_and_the_next_start_goes_on(tmp_path: Path) -> None:
     noise_frames(tmp_path / "frames", 8)
     home = tmp_path / "home"
@@ -96,6 +97,7 @@ def test_an_end_on_a_full_disk_is_honest_and_the_next_start_goes_on(tmp_path: Pa
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files_is_met_like_a_full_disk(tmp_path: Path) -> None:
     import resource
 

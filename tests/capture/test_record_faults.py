@@ -108,6 +108,7 @@ def test_a_ticker_that_goes_quiet_is_revived(tmp_path: Path) -> None:
         assert kept.of(EntryType.GAP)[0].info["reason"] == "stall"
 
 
+@pytest.mark.slow
 def test_a_slow_disk_costs_counted_drops_and_never_the_first_or_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sakigake.model import EntryType
 from tests.capture.display import Painter, XServer, have_xvfb
-from tests.capture.running import Kept, Recording, command, wait_until
+from tests.capture.running import Kept, Recording, command, configure, wait_until
 
 pytestmark = [
     pytest.mark.x11,
@@ -63,6 +63,19 @@ def test_a_frozen_recorder_leaves_a_gap_as_long_as_it_was_frozen(tmp_path: Path)
         assert {gap.info["reason"] for gap in gaps} == {"stall"}
         assert 2500 <= sum(int(gap.info["ms"]) for gap in gaps) <= 6000
         assert not kept.of(EntryType.CLOCK_JUMP)
+
+
+@pytest.mark.slow
+def test_an_x_server_that_is_frozen_from_the_start_is_one_sentence(tmp_path: Path) -> None:
+    configure(tmp_path)
+    with XServer() as server:
+        server.signal(signal.SIGSTOP)
+        tried = command(tmp_path, "start", *SCREEN, display=server.name)
+        server.signal(signal.SIGCONT)
+    assert tried.returncode == 1
+    assert tried.stderr.startswith("sakigake: The screen cannot be read")
+    with Kept(tmp_path) as kept:
+        assert kept.sessions == []
 
 
 @pytest.mark.slow

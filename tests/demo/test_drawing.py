@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from desk.demo import drawing
-from desk.demo.drawing import HEIGHT, WIDTH, Fill, Ink, Protect, Stroke
+from desk.demo.drawing import Fill, Ink, Protect, Stroke
+from desk.demo.pose import HEIGHT, WIDTH
 from desk.demo.shapes import along, ellipse, hatched, inside, ribbon, roomiest, uncovered
 
 # The round brushes of the paint program, in pixels.

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from desk.demo import paint, screen
-from desk.demo.drawing import HEIGHT, WIDTH, Drawing, Fill, Ink, Phase, Protect, Stroke, draw
+from desk.demo.drawing import Drawing, Fill, Ink, Phase, Protect, Stroke, draw
+from desk.demo.pose import HEIGHT, WIDTH
 from sakigake.errors import NotFoundError, SakigakeError
 
 needs_programs = pytest.mark.skipif(

@@ -122,7 +122,7 @@ class Window:
         self.close()
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_until(holds: Callable[[], object], seconds: float = 40.0) -> None:
     """Call `holds` until it does."""
     end = time.monotonic() + seconds
     while not holds():
@@ -140,6 +140,21 @@ def rectangle(wire: Wire, left: int, top: int, width: int, height: int) -> int:
     return window
 
 
+def visual_of(wire: Wire, depth: int) -> int:
+    """Return the first visual of that depth of the first screen."""
+    setup = wire._setup()
+    vendor, formats = struct.unpack_from("<H", setup, 24)[0], setup[29]
+    place = 40 + (vendor + 3) // 4 * 4 + 8 * formats
+    depths = setup[place + 39]
+    place += 40
+    for _ in range(depths):
+        visuals = struct.unpack_from("<H", setup, place + 2)[0]
+        if setup[place] == depth:
+            return int(struct.unpack_from("<I", setup, place + 8)[0])
+        place += 8 + 24 * visuals
+    raise LookupError(depth)
+
+
 class Painter:
     """The program side: one window, its orders and its paint."""
 
@@ -150,14 +165,20 @@ class Painter:
         self.dots: list[tuple[int, int]] = []
         self.left, self.top, self.width, self.height = (int(part) for part in asked.rect.split(","))
         self.gc, self.window = self.wire.new_id(), self.wire.new_id()
-        self.wire.order(55, 0, struct.pack("<III", self.gc, self.wire.screen.root, 0))
-        attributes = {9: int("popup" in asked.traits), 11: EXPOSURE | STRUCTURE}
+        attributes = {3: 0, 9: int("popup" in asked.traits), 11: EXPOSURE | STRUCTURE}
+        depth, visual = 0, 0
+        if {"alpha", "glass"} & set(asked.traits):
+            depth, visual = 32, visual_of(self.wire, 32)
+            attributes[13] = self.wire.new_id()
+            self.wire.order(78, 0, struct.pack("<III", attributes[13], self.wire.screen.root, visual))
+            alpha = 0xFF000000 if "alpha" in asked.traits else 0x80000000
+            self.colors = [alpha | color for color in self.colors]
         if "bare" not in asked.traits:
             attributes[1] = self.colors[0]
         values = b"".join(struct.pack("<I", attributes[bit]) for bit in sorted(attributes))
         self.wire.order(
             1,
-            0,
+            depth,
             struct.pack(
                 "<IIhhHHHHII",
                 self.window,
@@ -168,11 +189,14 @@ class Painter:
                 self.height,
                 0,
                 1,
-                0,
+                visual,
                 sum(1 << bit for bit in attributes),
             )
             + values,
         )
+        self.wire.order(55, 0, struct.pack("<III", self.gc, self.window, 0))
+        if "compositor" in asked.traits:
+            self.compose()
         if asked.title is not None:
             self.text("_NET_WM_NAME", asked.title)
         if asked.program:
@@ -181,6 +205,14 @@ class Painter:
         self.numbers("WM_NORMAL_HINTS", "WM_SIZE_HINTS", 3, *[0] * 17)
         if "unmapped" not in asked.traits:
             self.wire.order(8, 0, struct.pack("<I", self.window))
+
+    def compose(self) -> None:
+        """Be a compositor, as far as others can tell: own the selection, and have the server do the work."""
+        opcode = self.wire.extension("Composite").opcode  # type: ignore[union-attr]
+        self.wire.ask(opcode, 0, struct.pack("<II", 0, 4))
+        self.wire.order(opcode, 2, struct.pack("<IB3x", self.wire.screen.root, 0))  # RedirectSubwindows
+        selection = self.wire.atom("_NET_WM_CM_S0")
+        self.wire.order(22, 0, struct.pack("<III", self.window, selection, 0))
 
     def text(self, name: str, value: str, kind: str = "UTF8_STRING") -> None:
         data = value.encode()
@@ -333,7 +365,12 @@ def main() -> None:
     parser.add_argument("--colors", nargs="+", required=True)
     parser.add_argument("--title")
     parser.add_argument("--program", default="")
-    parser.add_argument("--traits", nargs="*", default=[], choices=("popup", "bare", "unmapped"))
+    parser.add_argument(
+        "--traits",
+        nargs="*",
+        default=[],
+        choices=("popup", "bare", "unmapped", "alpha", "glass", "compositor"),
+    )
     Painter(parser.parse_args()).serve()
 
 

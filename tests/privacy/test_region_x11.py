@@ -334,3 +334,49 @@ def test_a_look_is_cheap(gated: Make, canvas: Window, screen: Screen) -> None:
         for _ in range(50):
             source.grab()
         assert (time.process_time() - cost) / 50 < 0.02
+
+
+@pytest.fixture
+def composited(screen: Screen) -> Iterator[Window]:
+    with Window(screen.display, "0,590,10,10", "--traits", "compositor", "popup") as window:
+        time.sleep(0.3)
+        yield window
+
+
+def test_under_a_compositor_nothing_has_to_be_painted_anew(
+    composited: Window, gated: Make, canvas: Window, private: Window
+) -> None:
+    assert composited.id
+    private.give("lower")
+    canvas.give("focus")
+    source = gated()
+    clean(source)
+    canvas.give("freeze")
+    private.give("raise")
+    blocked(source, "privacy-covered")
+    private.give("lower")
+    canvas.give("focus")
+    clean(source)
+
+
+@pytest.mark.parametrize("trait", ["alpha", "glass"])
+def test_under_a_compositor_a_window_behind_may_shine_through(  # noqa: PLR0917 - fixtures and a case
+    composited: Window, gated: Make, canvas: Window, private: Window, trait: str
+) -> None:
+    """A window with an alpha channel hides what is behind only if it fills every pixel."""
+    assert composited.id
+    private.give("unmap")
+    canvas.give("unmap")
+    options = ("--title", "drawing", "--program", "glassy", "--traits", trait)
+    with Window(os.environ["DISPLAY"], CANVAS_AT, *options) as window:
+        time.sleep(0.3)
+        source = gated()
+        wait_until(lambda: isinstance(source.grab(), Frame))
+        private.give("map")
+        private.give("lower")
+        window.give("raise")
+        window.give("focus")
+        expected = "frame" if trait == "alpha" else "privacy-covered"
+        wait_until(lambda: reason(source.grab()) == expected)
+        for _ in range(5):
+            assert reason(source.grab()) == expected
