@@ -360,7 +360,7 @@ def test_under_a_compositor_nothing_has_to_be_painted_anew(
 
 
 @pytest.mark.parametrize("trait", ["alpha", "glass"])
-def test_under_a_compositor_a_window_behind_may_shine_through(  # noqa: PLR0917 - fixtures and a case
+def test_under_a_compositor_a_window_behind_may_shine_through(
     composited: Window, gated: Make, canvas: Window, private: Window, trait: str
 ) -> None:
     """A window with an alpha channel hides what is behind only if it fills every pixel."""
