@@ -12,6 +12,9 @@ from typing import Any
 from sakigake import resources
 from sakigake.errors import ConfigError
 
+# Settings that have no default: they name what only the user knows.
+WITHOUT_DEFAULTS = {"anchor": ("authority", "use"), "obs": ("password",)}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -55,7 +58,9 @@ def load(home: Path | None = None) -> Settings:
     if named := os.environ.get("SAKIGAKE_CONFIG"):
         config = Path(named)
     tables = tomllib.loads(resources.read_text("defaults.toml"))
-    return Settings(home=given.expanduser().absolute(), tables=merge(tables, _read(config)))
+    own = _read(config)
+    _check(tables, own)
+    return Settings(home=given.expanduser().absolute(), tables=merge(tables, own))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -65,6 +70,33 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError("config-unreadable", path=path, why=error) from error
+
+
+def _check(defaults: dict[str, Any], own: dict[str, Any]) -> None:
+    """Refuse what would be ignored or misread: a mistyped privacy setting must not go unnoticed."""
+    for section, rows in own.items():
+        if section not in defaults and section not in WITHOUT_DEFAULTS:
+            raise ConfigError("setting-unknown", name=f"[{section}]", known=", ".join(sorted(defaults)))
+        if not isinstance(rows, dict):
+            raise ConfigError("setting-wrong", name=section, value=rows, example=f"[{section}]")
+        known = defaults.get(section, {})
+        for key, value in rows.items():
+            if key in known:
+                _check_value(f"{section}.{key}", value, known[key])
+            elif key not in WITHOUT_DEFAULTS.get(section, ()):
+                names = ", ".join(sorted({*known, *WITHOUT_DEFAULTS.get(section, ())}))
+                raise ConfigError("setting-unknown", name=f"{section}.{key}", known=names)
+
+
+def _check_value(name: str, value: object, default: object) -> None:
+    """Hold a value against its default: the same kind, a length of time above nothing, no size below it."""
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        fits = type(value) is type(default)
+    else:
+        low, high = (1e-3, 1e7) if name.endswith("_s") else (0.0, 1e12)
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    if not fits:
+        raise ConfigError("setting-wrong", name=name, value=value, example=str(default).lower())
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

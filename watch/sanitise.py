@@ -38,6 +38,8 @@ def read_file(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise UsageError("picture-is-folder", path=path)
+        if path.exists() and not path.is_file():  # a pipe or a device could keep us waiting for ever
+            raise UsageError("picture-other-kind", name=path.name)
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise UsageError("picture-too-large", name=path.name)

@@ -57,15 +57,17 @@ def export(  # noqa: PLR0917 - click passes by name
     output: Path,
 ) -> None:
     """Write the package."""
+    from desk.commands.check import read_posted
     from desk.sessions import find, open_store
     from sakigake import settings
     from sakigake.anchor import trust
-    from sakigake.clock import parse_time
     from sakigake.evidence import package
-    from sakigake.model import Interval
     from sakigake.timeline import keys
     from sakigake.timeline.reading import stages as stages_of
 
+    posted = read_posted(posted_not_before, posted_not_after)
+    if (posted_not_before or posted_not_after) and not post:
+        raise errors.UsageError("export-times-without-post")
     loaded = settings.load()
     store = open_store(loaded)
     found = find(store, session)
@@ -77,10 +79,6 @@ def export(  # noqa: PLR0917 - click passes by name
         from watch.check import check_picture
         from watch.sanitise import extension_of
 
-        posted = Interval(
-            parse_time(posted_not_before) if posted_not_before else None,
-            parse_time(posted_not_after) if posted_not_after else None,
-        )
         finding = check_picture(store, [found], post, posted)
         compared = package.Post(post, extension_of(post).removeprefix("."), finding)
     stamp, why = (None, words.text("export.stamp-off")) if no_stamp else stamper(loaded, trusted)

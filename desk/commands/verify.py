@@ -82,8 +82,8 @@ def _print(report: Any) -> None:
         click.echo(f"  {say('verify.authorities', names=', '.join(report.authorities))}")
     if report.untrusted_tokens:
         click.echo(f"  {say('verify.untrusted', count=report.untrusted_tokens)}")
-    if report.sealed:
-        click.echo(f"  {say('verify.sealed', span=span(report.sealed))}")
+    sealed = say("verify.sealed", span=span(report.sealed)) if report.sealed else say("verify.unsealed")
+    click.echo(f"  {sealed}")
     counts = {"entries": report.entries, "checkpoints": report.checkpoints, "withheld": report.withheld}
     click.echo(f"  {say('verify.ledger', ledger=report.ledger, gaps=report.gaps, **counts)}")
     click.echo(f"  {say('verify.closed' if report.closed else 'verify.open')}")

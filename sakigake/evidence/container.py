@@ -66,6 +66,8 @@ def open_container(path: Path) -> Container:
         return Folder(path)
     if not path.exists():
         raise NotFoundError("package-missing", path=path)
+    if not path.is_file():  # a pipe or a device could keep us waiting for ever
+        raise VerificationError("package-not-zip")
     return Archive(path)
 
 
@@ -92,6 +94,8 @@ class Folder:
             for entry in (*folders, *files):
                 if (base / entry).is_symlink():
                     raise VerificationError("package-link", name=ascii(entry)[:80])
+            if not all((base / file).is_file() for file in files):
+                raise VerificationError("package-link", name=ascii(folder)[:80])
             found += [(base / file).relative_to(root).as_posix() for file in files if file not in LITTER]
             if len(found) > MAX_FILES:
                 raise VerificationError("evidence-too-large", what="package")

@@ -67,8 +67,7 @@ def export(
     """
     if key.public_key().public_bytes_raw() != store.public_key(session.id):
         raise ConfigError("key-of-another-session", session=session.id)
-    if out.exists() and (out.suffix != ".zip" or out.is_dir()):
-        raise UsageError("export-exists", path=out)
+    _must_be_free(out)
     checkpoints = store.checkpoints(session.id)
     if not checkpoints:
         raise NotFoundError("session-unsealed", session=session.id)
@@ -111,6 +110,17 @@ def export(
         unsealed=len(leaves) - size,
         stamped=token is not None,
     )
+
+
+def _must_be_free(out: Path) -> None:
+    """Refuse a place that is taken: an earlier package may carry a token that cannot be had again."""
+    try:
+        out.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise UsageError("export-write-failed", path=out, why=error) from error
+    raise UsageError("export-exists", path=out)
 
 
 def _choose(store: Store, session: Session, size: int, chosen: Iterable[int] | None) -> list[StoredEntry]:

@@ -1,6 +1,7 @@
 """timeline, export and verify as a person types them: answers, exit codes, both languages."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def sakigake(home: Path, *args: str, lang: str = "en") -> "subprocess.CompletedP
         text=True,
         encoding="utf-8",
         check=False,
+        timeout=60,
         cwd=Path(__file__).parents[2],
     )
 
@@ -91,6 +93,8 @@ def test_verify_says_failed_in_one_sentence(home: Path, tmp_path: Path, lang: st
         (("export", "last", "--stages", "1-", "-o", "x.zip"), 2),
         (("export", "last", "--stages", "999", "-o", "x.zip"), 2),
         (("export", "last"), 2),
+        (("export", "last", "-o", f"{'a' * 300}.zip"), 2),
+        (("export", "last", "-o", "x.zip", "--posted-not-before", "2026-11-22T10:00:00Z"), 2),
         (("timeline", "show", "nothing"), 4),
         (("frobnicate",), 2),
     ],
@@ -100,6 +104,23 @@ def test_bad_requests(home: Path, args: tuple[str, ...], code: int) -> None:
     assert answer.returncode == code
     assert answer.stderr.strip()
     assert "Traceback" not in answer.stderr
+
+
+def test_an_earlier_package_is_never_overwritten(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.zip").write_bytes(b"mine")
+    answer = sakigake(home, "export", "last", "-o", str(tmp_path / "mine.zip"))
+    assert answer.returncode == 2
+    assert (tmp_path / "mine.zip").read_bytes() == b"mine"
+
+
+def test_pipes_keep_nobody_waiting(home: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    assert sakigake(home, "verify", str(tmp_path / "pipe.zip")).returncode == 6
+    assert sakigake(home, "check", str(tmp_path / "pipe.zip")).returncode == 2
+    sakigake(home, "export", "last", "-o", str(tmp_path / "pack"))
+    (tmp_path / "pack" / "index.html").unlink()
+    os.mkfifo(tmp_path / "pack" / "index.html")
+    assert sakigake(home, "verify", str(tmp_path / "pack")).returncode == 6
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:
