@@ -118,15 +118,14 @@ def child(ticks: int) -> None:
     from sakigake.settings import load  # noqa: PLC0415
 
     recorder = Recorder(load(), Plan(ScreenSource(), "bench", 0.05), lambda *_, **__: None, lambda *_: None)
-    looker, marks = recorder.looker, {}
+    looker, samples = recorder.looker, []
 
     def watch() -> None:
         while looker.looks < ticks * WARM_UP:
             time.sleep(0.2)
-        marks["before"] = status("self")
         while looker.looks < ticks:
-            time.sleep(0.2)
-        marks["after"] = status("self")
+            samples.append(status("self"))
+            time.sleep(0.5)
         recorder.stop("time")
 
     threading.Thread(target=watch, daemon=True).start()
@@ -143,13 +142,17 @@ def child(ticks: int) -> None:
                 "tick_ms_median": round(statistics.median(costs), 2),
                 "tick_ms_p99": round(costs[int(len(costs) * 0.99)], 2),
                 "all_threads_ms_per_tick": round(used / looker.looks * 1000, 2),
-                "grown": {
-                    key: round(marks["after"][key] - marks["before"][key], 1)
-                    for key in ("rss_mb", "threads", "files")
-                },
+                "grown": {key: grown(samples, key) for key in ("rss_mb", "threads", "files")},
             }
         )
     )
+
+
+def grown(samples: list[dict[str, float]], key: str) -> float:
+    """Return by how much the last fifth of the samples lies above the first, by their medians."""
+    part = max(1, len(samples) // 5)
+    first, last = ([sample[key] for sample in some] for some in (samples[:part], samples[-part:]))
+    return round(statistics.median(last) - statistics.median(first), 1)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from capture.table import number
 from sakigake.anchor import queue, trust
 from sakigake.clock import Clock
 from sakigake.model import Session
@@ -18,7 +19,7 @@ class Anchoring:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         table = settings.section("anchor")
-        self._timeout_s = float(table["timeout_s"])
+        self._timeout_s = number(settings, "anchor", "timeout_s")
         self._trust = trust.load(settings.tables) if table["enabled"] else trust.Trust()
         self._thread = (
             queue.AnchorThread(

@@ -13,6 +13,9 @@ LEFT_BEHIND = 0.8  # share of the lines left that lie where they lay: then somet
 SPARSE = 200  # cells: a drawing of fewer lines is little proof of a pose, its borders are more
 ROOTED = 0.5  # share of the borders in place that proves the pose of a view without a drawing
 NEARLY_ALL = 0.95
+JITTER = 0.02  # changed share above which a shift of the view would have been found as one
+JITTER_LINES = 0.8  # share of what differs that lies along lines
+JITTER_LEFT = 0.4  # share of it that may be left
 WIDE = 5  # cells across a border, smoothed
 
 
@@ -20,7 +23,7 @@ WIDE = 5  # cells across a border, smoothed
 class Change:
     """What differs from the last view, and the lines there were and still are: masks over its cells.
 
-    `covered`: borders of the page that have gone. `steady`: the pose is the old one. `rooted`: there are borders, and in place.
+    `jitter`: what differs is a shift of less than two cells. `covered`: borders of the page that have gone. `steady`: the pose is the old one. `rooted`: there are borders, and in place.
     """
 
     changed: Mask
@@ -29,19 +32,24 @@ class Change:
     covered: Mask
     steady: bool
     rooted: bool
+    jitter: bool
     metrics: dict[str, float]
 
 
 def compare(local: Seen, seen: Seen, unseen: Mask | None, rules: Rules, contrast: int) -> Change | None:
     """Compare a view with the last one, `local`; None when they are not of one size.
 
-    `unseen` is what of the last view had never been seen before, and is not compared.
+    `unseen` is given at the first look after a move: what of the view had never been seen before is not compared,
+    and the view may still settle.
     """
     if local.view.shape != seen.view.shape:
         return None
     changed = residue(seen.cells, local.cells, 1, contrast)
     if unseen is not None:
         changed &= ~unseen
+    steadier = None if unseen is None else _steadier(local, seen, changed, contrast)
+    jitter = steadier is not None
+    changed = changed if steadier is None else steadier
     before, still = local.edges.drawn, edges_kept(local.edges, seen.edges)
     borders = local.edges.strong & ~before
     kept = still & before
@@ -53,8 +61,8 @@ def compare(local: Seen, seen: Seen, unseen: Mask | None, rules: Rules, contrast
     covered = _of_the_page(borders, local.edges.strong) & ~still
     if count < FEW_LINES:
         if np.count_nonzero(borders) >= FEW_LINES:
-            return Change(changed, before, kept, covered, rooted, rooted, metrics)
-        return Change(changed, before, kept, covered, _flat_but_same(seen, changed), rooted, metrics)
+            return Change(changed, before, kept, covered, rooted, rooted, jitter, metrics)
+        return Change(changed, before, kept, covered, _flat_but_same(seen, changed), rooted, jitter, metrics)
     steady = share >= rules.same_lines or area < rules.draw
     left = int(np.count_nonzero(seen.edges.drawn))
     if not steady and left >= FEW_LINES:
@@ -63,7 +71,7 @@ def compare(local: Seen, seen: Seen, unseen: Mask | None, rules: Rules, contrast
         steady = back >= LEFT_BEHIND and share < back and not _mirrored(seen, local, share)
     if not steady and count < SPARSE and rooted:
         steady = not _mirrored(seen, local, share)
-    return Change(changed, before, kept, covered, steady, rooted, metrics)
+    return Change(changed, before, kept, covered, steady, rooted, jitter, metrics)
 
 
 def moving_share(one: Pixels, other: Pixels, step: int) -> float:
@@ -72,6 +80,21 @@ def moving_share(one: Pixels, other: Pixels, step: int) -> float:
         return 0.0
     far = cv2.threshold(cv2.absdiff(one, other).reshape(one.shape[0], -1), step, 255, cv2.THRESH_BINARY)[1]
     return cv2.countNonZero(far) / one.size
+
+
+def _steadier(local: Seen, seen: Seen, changed: Mask, contrast: int) -> Mask | None:
+    """Return what differs with more leeway, if that is next to nothing: the view was drawn again a little aside.
+
+    Such a view differs along lines that were there, and nowhere else.
+    """
+    cells = int(np.count_nonzero(changed))
+    if not 0 < cells < JITTER * changed.size:
+        return None
+    lines = cv2.dilate(local.edges.strong.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    if np.count_nonzero(changed & lines) < JITTER_LINES * cells:
+        return None
+    left = residue(seen.cells, local.cells, 2, contrast) & changed
+    return left if int(np.count_nonzero(left)) < JITTER_LEFT * cells else None
 
 
 def _of_the_page(borders: Mask, strong: Mask) -> Mask:

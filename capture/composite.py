@@ -32,6 +32,10 @@ REACH = 2  # cells that resampling and a pose off by a pixel may smear
 SHARP = 1.15  # a picture shrunk by less than this is not averaged first: it would only be blurred
 MIN_KNOWN = 0.02
 MIN_GRID = 20  # cells across below which a zoomed-in view says nothing about the canvas picture
+PAPER = 245  # of 255 levels: surroundings are darker than this
+ALIKE = 4
+ALONG = 0.9  # share of two opposite sides that is of one colour
+MOST = 0.75  # share of the view that surroundings fill at most
 MAX_GROWTH = 2.5  # canvas picture over view, in pixels: a bound on memory
 
 
@@ -82,6 +86,7 @@ class Composite:
         self._known = np.full(view.shape[:2], 255, np.uint8)
         self._fresh = np.zeros(view.shape[:2], np.uint8)
         self._suspects = np.zeros((view.shape[0] // CELL, view.shape[1] // CELL), np.uint8)
+        self._surround = np.asarray(_enlarge(surround_of(grid_of(view)), *view.shape[1::-1]), np.uint8)
         self._first = view.shape[1], view.shape[0]
         self._origin: Matrix = np.eye(3)
         self._features: dict[bool, Features] = {}
@@ -173,6 +178,14 @@ class Composite:
         near = cv2.dilate(before, np.ones((3, 3), np.uint8))
         return np.asarray((near > 0) & cells, np.bool_)
 
+    def surround(self, seen: Seen, pose: Matrix) -> Mask:
+        """Return the cells of a view in which there is nothing to draw on, as far as that is known."""
+        rows, columns = seen.cells.shape[:2]
+        height, width = seen.view.shape[:2]
+        matrix = (pose @ scaling(width / columns, height / rows))[:2]
+        back = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpAffine(self._surround, matrix, (columns, rows), flags=back) > 0, np.bool_)
+
     def settle(self) -> None:
         """Forget what is fresh: a stage was taken."""
         self._fresh[:] = 0
@@ -209,6 +222,7 @@ class Composite:
             self.picture = np.asarray(cv2.copyMakeBorder(self.picture, *border), np.uint8)
             self._known = np.asarray(cv2.copyMakeBorder(self._known, *border), np.uint8)
             self._fresh = np.asarray(cv2.copyMakeBorder(self._fresh, *border), np.uint8)
+            self._surround = np.asarray(cv2.copyMakeBorder(self._surround, *border), np.uint8)
             size = self.picture.shape[1] // CELL, self.picture.shape[0] // CELL
             self._suspects = np.zeros((size[1], size[0]), np.uint8)
         move = shifting(left, top)
@@ -296,6 +310,29 @@ class Composite:
         picture = cv2.warpAffine(view, matrix[:2], size, flags=flags, borderMode=border)
         mask = cv2.warpAffine(marks, pose[:2], size, flags=cv2.INTER_NEAREST)
         return area, np.asarray(picture, np.uint8), np.asarray(mask, np.uint8)
+
+
+def surround_of(cells: Pixels) -> Mask:
+    """Mark what lies around the page: one colour along two opposite sides of the view, and what joins it.
+
+    A colour as bright as paper may be the page itself, and one that fills most of the view surely is.
+    """
+    nothing = np.zeros(cells.shape[:2], np.bool_)
+    for across in (cells.transpose(1, 0, 2), cells):
+        colour = np.median(across[[0, -1]].reshape(-1, 3), axis=0)
+        alike = np.abs(cells - colour).max(axis=2) <= ALIKE
+        ends = alike.transpose()[[0, -1]] if across is not cells else alike[[0, -1]]
+        if colour.max() >= PAPER or float(ends.mean(axis=1).min()) < ALONG:
+            continue
+        _, labels = cv2.connectedComponents(alike.astype(np.uint8))
+        rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        joined = np.isin(labels, rim[rim > 0])
+        if 0 < float(joined.mean()) < MOST:
+            inner = cv2.erode(
+                joined.astype(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE
+            )
+            return np.asarray(inner > 0, np.bool_)
+    return nothing
 
 
 def _enlarge(mask: Mask, width: int, height: int) -> Mask:

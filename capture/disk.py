@@ -6,7 +6,9 @@ import sqlite3
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+
+from capture.table import number
+from sakigake.settings import Settings
 
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 WINDOWS_FULL = frozenset({39, 112})  # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
@@ -30,11 +32,9 @@ class Limits:
     none_mb: float
 
     @classmethod
-    def of(cls, section: dict[str, Any]) -> "Limits":
-        """Read them from the table [record]."""
-        return cls(
-            float(section["disk_low_mb"]), float(section["disk_small_mb"]), float(section["disk_none_mb"])
-        )
+    def of(cls, settings: Settings) -> "Limits":
+        """Read them from the table [record]; raises ConfigError."""
+        return cls(*(number(settings, "record", f"disk_{level}_mb") for level in ("low", "small", "none")))
 
     def room(self, free_mb: float) -> Room:
         """Return the level at this much free space."""

@@ -27,6 +27,7 @@ from capture.pacer import SECOND, tick_s
 from capture.pulse import PULSE, STOP
 from capture.recovery import Start, begin
 from capture.spool import Spool
+from capture.table import number
 from capture.ticker import Ticker
 from capture.watchdog import STEP_S, Watchdog
 from capture.writer import Checkpoints, GivenUpError, Writer
@@ -87,12 +88,11 @@ class Recorder:
         self, settings: Settings, plan: Plan, say: Say, tell: Tell, elapsed: Elapsed | None = None
     ) -> None:
         self._settings = settings
-        self._table = settings.section("record")
         self._plan = plan
         self._say = say
         self._tell = tell
         self._elapsed = elapsed or Elapsed()
-        heartbeat_s = float(self._table["heartbeat_s"])
+        heartbeat_s = number(settings, "record", "heartbeat_s")
         self.backlog = Backlog()
         self.coverage = Coverage(self._elapsed, heartbeat_s)
         self.looker = Looker(
@@ -158,7 +158,9 @@ class Recorder:
             acknowledge=self._tell,
         )
         session = start.ledger.session
-        anchor = self._settings.section("anchor")
+        every_s, stage_s = (
+            number(self._settings, "anchor", key) for key in ("checkpoint_s", "stage_checkpoint_s")
+        )
         writer = Writer(
             ledger=start.ledger,
             reopen=lambda: Ledger.resume(store, session, key, self._elapsed.clock),
@@ -166,10 +168,8 @@ class Recorder:
             spool=spool,
             backlog=self.backlog,
             elapsed=self._elapsed,
-            checkpoints=Checkpoints(
-                self._elapsed, float(anchor["checkpoint_s"]), float(anchor["stage_checkpoint_s"])
-            ),
-            limits=Limits.of(self._table),
+            checkpoints=Checkpoints(self._elapsed, every_s, stage_s),
+            limits=Limits.of(self._settings),
             room_left=lambda: disk.free_mb(self._settings.home),
             choose=choose,
             say=self._say,
@@ -199,6 +199,7 @@ class Recorder:
                 elapsed=self._elapsed,
                 anchoring=self._anchoring,
             )
+            dog.step()  # a first pulse, before anybody can ask for it
             try:
                 self.ticker.start()
                 self._watch(dog, writer)

@@ -19,13 +19,13 @@ COMPACT = 26  # cells: the largest brush outline that is taken for one without s
 RECTANGLE = 60  # cells: the smallest pop-up
 SIDE = 6  # cells: its shortest side
 UPRIGHT = 0.88  # filled outline over its upright box
-COVERED = 16  # cells of a border of the page that must have gone for a region to be a cover by that alone
+COVERED = 16  # cells of the page's border or beyond that a region must take to be a cover by that alone
 FRAMED = 0.6  # share of the box's sides that are new edges
 HIDDEN = 0.35  # share of old edges inside that may shine through before a region is no cover
-SAME_BOX = 0.6  # overlap over union at which two boxes are the same overlay
+SAME_BOX = 0.75  # overlap over union at which two boxes are the same overlay
 SLIVER = 2  # cells: a strip this thin along the border is a pose off by a pixel
 ROUND = 0.75  # short side over long side of a brush outline
-ROUNDISH = 0.5
+ROUNDISH = 0.6
 RING = 0.35  # share of a circle around the pointer that must have changed to be a brush outline
 RING_WIDTH = 2.0
 RING_GAP = 4  # cells inside and outside of it, where half as much at most has changed
@@ -111,13 +111,15 @@ class Doubt:
 class Surroundings:
     """What a change is judged by, all in cells: the lines there were, those there are, those in both.
 
-    `covered` marks borders, as of the page, that can be seen no more: drawing cannot do that. `pointers` are where the pointer is and where it lately was; None when that is not known.
+    `covered` marks borders of the page that can be seen no more, `outside` what has changed beyond them: drawing
+    can do neither. `pointers` are where the pointer is and where it lately was; None when that is not known.
     """
 
     before: Mask
     now: Mask
     kept: Mask
     covered: Mask
+    outside: Mask
     pointers: tuple[tuple[float, float], ...] | None
 
 
@@ -233,9 +235,14 @@ class OverlaySorter:
     def _cover(box: Box, region: Mask, fresh: Mask, around: Surroundings) -> bool:
         """Say whether a region is shaped like something laid over the canvas: upright, framed, hiding what was there."""
         height, width = fresh.shape
-        if box.width * box.height < RECTANGLE or min(box.width, box.height) < SIDE:
+        inside = int(np.count_nonzero(around.before[box.rows, box.columns] & region))
+        through = int(np.count_nonzero(around.kept[box.rows, box.columns] & region))
+        if inside >= SMALLEST and through > HIDDEN * inside:
             return False
-        if box.width * box.height > WHOLE * width * height:
+        if np.count_nonzero(around.outside[box.rows, box.columns] & region) >= COVERED:
+            return True
+        whole = box.width * box.height > WHOLE * width * height
+        if whole or box.width * box.height < RECTANGLE or min(box.width, box.height) < SIDE:
             return False
         if np.count_nonzero(around.covered[box.rows, box.columns] & region) >= COVERED:
             return True
@@ -243,9 +250,6 @@ class OverlaySorter:
         filled = np.zeros(region.shape, np.uint8)
         cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
         if float(filled.mean()) < UPRIGHT:
-            return False
-        inside = int(np.count_nonzero(around.before[box.rows, box.columns]))
-        if inside >= SMALLEST and np.count_nonzero(around.kept[box.rows, box.columns]) > HIDDEN * inside:
             return False
         sides = _sides(box, fresh)
         return bool(sides) and float(np.mean(sides)) >= FRAMED
@@ -261,7 +265,7 @@ def _brush(box: Box, region: Mask, around: Surroundings) -> Brush:
     off = [max(abs(middle[0] - x), abs(middle[1] - y)) for x, y in around.pointers]
     centred = CENTRE + CENTRE_SHARE * box.width
     if not off or roundness <= ROUND or min(off) > centred:
-        return Brush.NEAR if small and off and off[0] < NEAR else Brush.NONE
+        return Brush.NEAR if small and roundness > ROUNDISH and off and off[0] < NEAR else Brush.NONE
     if off[0] <= centred:
         return Brush.CENTRED
     left = np.count_nonzero(around.now[box.rows, box.columns] & region)

@@ -129,7 +129,8 @@ class Gate:
         """Take the program in the middle of `region` as the allowed one, unless the rules name programs.
 
         `program` is its name afterwards, for the person at the screen; empty when nothing but the bare screen is
-        there. A window of the program that started this one (a terminal in front of the drawing) is passed over.
+        there. A window of the program that started this one (a terminal in front of the drawing) is passed over where
+        there is another below it.
         Raises SakigakeError when the windows cannot be asked.
         """
         try:
@@ -142,11 +143,11 @@ class Gate:
         # Nobody knows what stood there until now.
         self._settling.unsure(SETTLING, [region])
         middle = Region(region.left + region.width // 2, region.top + region.height // 2, 1, 1)
-        own = own_processes()
-        for window in desktop.windows:
-            if not self._rules.programs and overlap(window.area, middle) and not window.kin & own:
-                self._pinned, self.program = window.kin, next(iter(window.names), "?")
-                return
+        there = [window for window in desktop.windows if overlap(window.area, middle) is not None]
+        if there and not self._rules.programs:
+            own = own_processes()
+            chosen = next((window for window in there if not window.kin & own), there[0])
+            self._pinned, self.program = chosen.kin, next(iter(chosen.names), "?")
 
     def greeting(self) -> list[tuple[str, dict[str, str]]]:
         """Return the keys and values of the sentences to begin with: what may be seen, and what cannot be kept out."""

@@ -24,6 +24,7 @@ MOVING, MOVING_LOSSY = 10, 24  # of 255 levels, between one frame and the next
 STILL = 0.01  # share of cells by which an unexplained view may differ from the last and stand still
 AGAIN = 0.5  # share of a doubt's cells that must have differed under the last pose too
 HEALED = 0.3  # share of a doubt's cells that may still differ when it has gone
+SMALLEST_PAGE = 0.3  # share of the view: a smaller page is measured as if it were this large
 SEARCHES = 4  # after this many samples without a pose, only every so many more look for one
 
 
@@ -81,6 +82,8 @@ class CanvasTracker:
         self._unseen: Mask | None = None
         self._previous: Pixels | None = None
         self._lost: Lost | None = None
+        self._surround: Mask = np.zeros((1, 1), np.bool_)
+        self._page = 1.0
         self._counted_elsewhere = False
         self._settled: tuple[Pixels, Matrix] | None = None
         self._pointers: deque[tuple[float, float]] = deque(maxlen=3)
@@ -169,19 +172,24 @@ class CanvasTracker:
         changed = change.changed
         for doubt in self._doubts:
             changed = changed & ~doubt.mask
-        pointers = self._lately(around)
-        surroundings = Surroundings(change.before, seen.edges.strong, change.kept, change.covered, pointers)
+        outside = changed & self._surround
+        # Where it is known what lies beyond the page, a border that fades is only a fill of like brightness.
+        covered = change.covered & (not self._surround.any())
+        pointers, now = self._lately(around), seen.edges.strong
+        surroundings = Surroundings(change.before, now, change.kept, covered, outside, pointers)
         result = self._sorter.sort(changed, surroundings, self._patience(around), self.rules.draw)
-        drawn = result.drawn | self._settle_doubts(seen, composite, around)
-        self._overwrite(seen, result.gone)
+        drawn = (result.drawn | self._settle_doubts(seen, composite, around)) & ~self._surround
+        self._overwrite(seen, result.gone | outside)
+        if change.jitter and not self._sorter.waits and not self._doubts:
+            self._local = seen
         if self._unseen is not None:
             # The first look after the one that moved: a pop-up that named the new zoom has gone by now.
             self._overwrite(seen, self._unseen)
             self._unseen = None
             self._widen(seen, composite)
-        area = float(drawn.mean())
+        area = float(drawn.mean()) / self._page
         held = float(result.held.mean()) + sum(float(doubt.mask.mean()) for doubt in self._doubts)
-        metrics |= {"area": area, "held": held}
+        metrics |= {"area": area, "held": held, "page": self._page}
         if area >= self.rules.draw:
             if self.pose is not None:
                 composite.paste(seen.view, drawn, self.pose)
@@ -231,13 +239,17 @@ class CanvasTracker:
         self.pose, self._local = found.pose, seen
         self._finder.remember(found.pose, seen.view)
         unknown = ~found.known
+        self._frame(composite.surround(seen, found.pose))
         nowhere = np.zeros_like(unknown)
-        surroundings = Surroundings(found.lines, seen.edges.strong, found.kept, nowhere, self._lately(around))
+        surroundings = Surroundings(
+            found.lines, seen.edges.strong, found.kept, nowhere, nowhere, self._lately(around)
+        )
         patience = self._patience(around)
-        self._doubts = self._sorter.doubt(found.changed, surroundings, unknown, patience, found.coarser)
+        changed = found.changed & ~self._surround
+        self._doubts = self._sorter.doubt(changed, surroundings, unknown, patience, found.coarser)
         self._unseen = unknown
         drawn = self._seen_twice(composite, found, seen.view)
-        area = float(drawn.mean())
+        area = float(drawn.mean()) / self._page
         if area >= self.rules.draw:
             composite.paste(seen.view, drawn, found.pose)
         held = sum(float(doubt.mask.mean()) for doubt in self._doubts)
@@ -309,6 +321,7 @@ class CanvasTracker:
             return self._same_pose(seen, change, composite, around, metrics)
         if settled and around.own:
             # Surely the canvas, though it cannot be said which part: drawing on it still counts.
+            self._frame(np.zeros_like(change.changed))
             self.pose, self._local, self._doubts, self._unseen = None, seen, [], None
             self._sorter.reset()
         return Sight("unknown", metrics=metrics)
@@ -325,6 +338,7 @@ class CanvasTracker:
         """Go back to the last stage: what was believed since was a window after all, and has been closed."""
         if self._settled is not None:
             self.pose = self._settled[1]
+            self._frame(composite.surround(seen, self.pose))
             composite.paste(seen.view, change.changed, self.pose)
         self._doubts, self._unseen = [], None
         self._overwrite(seen, change.changed)
@@ -350,11 +364,17 @@ class CanvasTracker:
     def _anchor(self, seen: Seen) -> None:
         self.composite = Composite(seen.view)
         self.pose = np.eye(3)
+        self._frame(self.composite.surround(seen, self.pose))
         self._local, self._lost, self._doubts, self._unseen = seen, None, [], None
         self._previous, self._counted_elsewhere = seen.view, False
         self._sorter.reset()
         self._finder.restart()
         self._finder.remember(self.pose, seen.view)
+
+    def _frame(self, surround: Mask) -> None:
+        """Learn which cells of the view lie beyond the page; what is drawn is measured by the rest."""
+        self._surround = surround
+        self._page = max(SMALLEST_PAGE, 1 - float(surround.mean()))
 
     def _lately(self, around: Circumstances) -> tuple[tuple[float, float], ...] | None:
         return None if around.pointer is None else tuple(self._pointers)

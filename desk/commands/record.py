@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 40.0
 NICE = 10
 ONCE_INTERVAL_S = 0.5
+SHORTEST_INTERVAL_S = 0.05
 # What is worth a line on the screen only as an error: the rest goes to stdout for people, to stderr beside --json.
 ENDINGS = frozenset({"interrupt", "terminate", "stop", "exhausted", "time"})
 
@@ -97,18 +98,19 @@ def start(
     keep_small()
     from capture.loop import Plan, Recorder
     from capture.sources.screen import on_wayland
+    from capture.table import number
     from desk.cli import fail
     from sakigake import settings
     from sakigake.clock import parse_duration
 
     configuration = settings.load()
     frames, name = _source(configuration, region, source, canvas, once=once)
-    usual_s = ONCE_INTERVAL_S if once else float(configuration.section("record")["interval_s"])
+    usual_s = ONCE_INTERVAL_S if once else number(configuration, "record", "interval_s")
     console = _Console(as_json=as_json)
     plan = Plan(
         source=frames,
         name=name,
-        interval_s=parse_duration(interval) if interval else usual_s,
+        interval_s=max(SHORTEST_INTERVAL_S, parse_duration(interval) if interval else usual_s),
         for_s=parse_duration(for_) if for_ else None,
         anew=anew,
     )

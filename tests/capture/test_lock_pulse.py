@@ -10,7 +10,8 @@ import pytest
 from capture.disk import Limits, Room, is_full
 from capture.lock import RecorderLock, is_held
 from capture.pulse import PULSE, Pulse, State
-from sakigake.errors import SakigakeError
+from sakigake.errors import ConfigError, SakigakeError
+from sakigake.settings import load
 from sakigake.store.sqlite import SqliteStore
 from tests.capture.running import ROOT
 
@@ -91,7 +92,19 @@ def test_a_pulse_travels_through_the_store_and_an_unknown_one_is_none(tmp_path: 
     [(5000, Room.ENOUGH), (1999, Room.LOW), (499, Room.SMALL), (99, Room.NONE), (0, Room.NONE)],
 )
 def test_how_much_room_means_what(free: int, room: Room) -> None:
-    assert Limits.of({"disk_low_mb": 2000, "disk_small_mb": 500, "disk_none_mb": 100}).room(free) is room
+    assert Limits(low_mb=2000, small_mb=500, none_mb=100).room(free) is room
+
+
+def test_the_shipped_limits_are_those(tmp_path: Path) -> None:
+    assert Limits.of(load(tmp_path)) == Limits(2000, 500, 100)
+
+
+@pytest.mark.parametrize("value", ['"much"', "true", "-1", "nan", "[1]"])
+def test_a_setting_that_is_no_number_is_named(tmp_path: Path, value: str) -> None:
+    (tmp_path / "sakigake.toml").write_text(f"[record]\ndisk_low_mb = {value}\n")
+    with pytest.raises(ConfigError) as refused:
+        Limits.of(load(tmp_path))
+    assert refused.value.params["name"] == "record.disk_low_mb"
 
 
 def test_a_full_disk_is_recognised_through_what_it_caused() -> None:

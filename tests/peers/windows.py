@@ -122,11 +122,11 @@ class Window:
         self.close()
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 40.0) -> None:
-    """Call `holds` until it does."""
+def wait_until(holds: Callable[[], object], seconds: float = 40.0, told: object = "") -> None:
+    """Call `holds` until it does; `told` says in the end what it saw instead."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, f"waited in vain {told}"
         time.sleep(0.02)
 
 
@@ -162,6 +162,7 @@ class Painter:
         self.wire = Wire(asked.display)
         self.colors = [int(color, 16) for color in asked.colors]
         self.frozen = False
+        self.mapped = "unmapped" in asked.traits
         self.dots: list[tuple[int, int]] = []
         self.left, self.top, self.width, self.height = (int(part) for part in asked.rect.split(","))
         self.gc, self.window = self.wire.new_id(), self.wire.new_id()
@@ -254,7 +255,12 @@ class Painter:
             orders.put("quit\n")
 
         threading.Thread(target=read, daemon=True).start()
-        self.wire.ask(43)
+        # Ready once it is on the screen; a window manager takes its time.
+        while not self.mapped:
+            self.wire.ask(43)
+            for event in self.wire.events():
+                self.handle(event)
+            time.sleep(0.003)
         print(self.window, flush=True)
         while True:
             if not self.frozen:
@@ -276,6 +282,8 @@ class Painter:
         if kind == 12:  # Expose
             self.stripes(*struct.unpack_from("<HHHH", event, 8))
             self.paint_dots()
+        elif kind == 19:  # MapNotify
+            self.mapped = True
         elif kind == 22 and struct.unpack_from("<I", event, 8)[0] == self.window:  # ConfigureNotify
             self.width, self.height = struct.unpack_from("<HH", event, 20)
 

@@ -24,14 +24,18 @@ class Screen:
     managed: bool
 
 
-@pytest.fixture(params=["bare", "openbox"])
-def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+@pytest.fixture(scope="module", params=["bare", "openbox"])
+def screen(request: pytest.FixtureRequest) -> Iterator[Screen]:
     managed = request.param == "openbox"
     for name in ("Xvfb", *(("openbox",) if managed else ())):
         if shutil.which(name) is None:
             pytest.skip(f"install {name}")
-    with server() as display, program(display, "openbox") if managed else contextlib.nullcontext():
-        monkeypatch.setenv("DISPLAY", display)
+    with (
+        server() as display,
+        program(display, "openbox") if managed else contextlib.nullcontext(),
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        environment.setenv("DISPLAY", display)
         if managed:
             time.sleep(1.0)
         yield Screen(display, managed)

@@ -42,7 +42,8 @@ class Script:
 
 def window(number: int, process: int, title: str | None = "x", **more: Any) -> Window:
     fields: dict[str, Any] = {"area": PLACE, "solid": (PLACE,), "names": (f"program{process}",), **more}
-    return Window(id=number, outer=number, kin=frozenset({("process", process)}), title=title, **fields)
+    fields.setdefault("kin", frozenset({("process", process)}))
+    return Window(id=number, outer=number, title=title, **fields)
 
 
 PAINT, MAIL = window(1, 11), window(2, 22)
@@ -249,3 +250,11 @@ def test_settings_that_cannot_be_meant_are_told(table: dict[str, Any]) -> None:
         Rules.of(table)
     assert caught.value.message("ja")
     assert caught.value.hint("en")
+
+
+def test_the_terminal_it_was_started_from_is_taken_only_where_nothing_else_is() -> None:
+    from capture.windows.model import own_processes
+
+    terminal = window(9, 99, kin=own_processes())
+    assert gate(Desktop((terminal, PAINT), PAINT)).program == "program11"
+    assert gate(Desktop((terminal,), terminal)).program == "program99"
