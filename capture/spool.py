@@ -19,7 +19,7 @@ SHARING_TRIES = 5
 SHARING_WAIT_S = 0.05
 
 
-def encode(pixels: Pixels) -> bytes:
+def encode(pixels: Pixels) -> memoryview:
     """Return a PNG without ancillary chunks of a BGR picture.
 
     No parameters: OpenCV 4.10 and 5 alike then use the SUB filter, run-length matching and zlib level 1. CPU at
@@ -29,7 +29,7 @@ def encode(pixels: Pixels) -> bytes:
     done, data = cv2.imencode(SUFFIX, np.ascontiguousarray(pixels))
     if not done:
         raise ValueError(f"cannot encode {pixels.shape}")
-    return data.tobytes()
+    return data.data
 
 
 class Spool:
@@ -51,6 +51,13 @@ class Spool:
         self._write(self.path(file), data)
         return Picture(file=file, pixels=pixel_digest_v1(pixels), width=width, height=height)
 
+    def remove(self, file: str) -> None:
+        """Remove a picture, for good also after a power cut; raises OSError."""
+        path = self.path(file)
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync_folder(path.parent)
+
     def clean(self) -> int:
         """Remove what a crash left half written; returns how many files."""
         leftovers = list(self._folder.glob("*/*.tmp"))
@@ -58,7 +65,7 @@ class Spool:
             path.unlink(missing_ok=True)
         return len(leftovers)
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: memoryview) -> None:
         if path.parent not in self._synced:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _sync_folder(path.parent.parent)
