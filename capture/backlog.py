@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from capture.forget import Request
 from capture.frame import Frame
 from capture.stages import Decision
 from sakigake.model import EntryType
@@ -38,7 +39,15 @@ class NoteItem:
     mono_ns: int
 
 
-Item = StageItem | NoteItem
+@dataclass(frozen=True, slots=True, eq=False)
+class ForgetItem:
+    """An order to forget, behind all that was seen before it; `discarded` pictures went from the backlog already."""
+
+    request: Request
+    discarded: int
+
+
+Item = StageItem | NoteItem | ForgetItem
 
 
 class Backlog:
@@ -58,6 +67,21 @@ class Backlog:
             self._items.append(item)
             while (victim := self._victim()) is not None:
                 self._drop(victim)
+            self._changed.notify_all()
+
+    def forget(self, request: Request, since_ns: int) -> None:
+        """Throw away the pictures grabbed since `since_ns` (monotonic) and hand the order to the writer.
+
+        The first item may be in the writer's hands: it is kept first and forgotten then.
+        """
+        with self._changed:
+            stay = [
+                item
+                for place, item in enumerate(self._items)
+                if not (place and isinstance(item, StageItem) and item.frame.mono_ns >= since_ns)
+            ]
+            discarded = len(self._items) - len(stay)
+            self._items = deque([*stay, ForgetItem(request, discarded)])
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from capture.pacer import SECOND
 HOLE_INTERVALS = 3
 SHORTEST_HOLE_S = 2.0  # with intervals of a fraction of a second a busy machine is late all the time
 SLEPT_NS = SECOND
+MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Coverage:
     """Keeps account of looks. Called by the capture thread and by the watchdog; each gap is told once.
 
     A gap that goes on is told at once and then again every `repeat_s`, each time for the stretch since it was last
-    told, so that a crash in the middle of it cannot hide it. The lengths of all gaps add up.
+    told, so that a crash in the middle of it cannot hide it. The lengths of all gaps add up. A pause is no gap: while
+    it goes on nothing is missing.
     """
 
     def __init__(self, elapsed: Elapsed, repeat_s: float) -> None:
@@ -34,6 +36,7 @@ class Coverage:
         self._told = self._good
         self._slept = elapsed.slept_ns()
         self._reason = ""
+        self._paused = False
 
     @property
     def reason(self) -> str:
@@ -57,11 +60,29 @@ class Coverage:
     def bad(self, reason: str) -> Gap | None:
         """Note a look that failed; returns a gap when there is something new to tell."""
         with self._lock:
-            return self._open(reason)
+            return None if self._paused else self._open(reason)
+
+    def pause(self, interval_s: float) -> Gap | None:
+        """Note that from now on nothing is looked at on purpose; returns the gap, or the rest of it, before that."""
+        with self._lock:
+            length = self._elapsed.now() - max(self._good, self._told)
+            limit = MS if self._reason else _hole(interval_s)
+            reason = self._reason or self._cause(self._elapsed.slept_ns())
+            gap = self._gap(reason, length) if length > limit else None
+            self._paused, self._reason = True, ""
+            return gap
+
+    def resume(self) -> None:
+        """Note that looks are called for again: what lies before this moment is no gap."""
+        with self._lock:
+            self._paused = False
+            self._told, self._slept = self._elapsed.now(), self._elapsed.slept_ns()
 
     def missing(self, interval_s: float) -> Gap | None:
         """Note that no look may have come for long; returns the gap so far when there is something new to tell."""
         with self._lock:
+            if self._paused:
+                return None
             since = max(self._good, self._told)
             if not self._reason and self._elapsed.now() - since <= _hole(interval_s):
                 return None

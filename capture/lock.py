@@ -9,6 +9,8 @@ from typing import Self
 from sakigake.errors import SakigakeError
 
 LOCK_FILE = "recorder.lock"
+# Held from the first moment of `record start`, while the recorder is still being loaded.
+START_FILE = "starting.lock"
 # A status command holds the lock for an instant while it probes.
 PATIENCE_S = 1.0
 
@@ -45,10 +47,37 @@ class RecorderLock:
             self._file = -1
 
 
-def is_held(home: Path) -> bool:
-    """Say whether a recorder is running on this home."""
+class Starting:
+    """Says until the end of the process that a recorder starts here, so that an order that comes early is for it."""
+
+    def __init__(self, home: Path) -> None:
+        self.first = False
+        self._home = home
+        self._file = -1
+
+    def __enter__(self) -> Self:
+        try:  # a home that is not there yet is left to the recorder: a start that fails makes none
+            self._file = os.open(self._home / START_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            return self
+        self.first = _try_lock(self._file)  # else another start has it, and that one answers to orders
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def is_recording_or_about_to(home: Path) -> bool:
+    """Say whether a recorder is running on this home, or being started."""
+    return is_held(home) or is_held(home, START_FILE)
+
+
+def is_held(home: Path, name: str = LOCK_FILE) -> bool:
+    """Say whether a process holds a lock of this home; by default whether a recorder is running."""
     try:
-        file = os.open(home / LOCK_FILE, os.O_RDWR)
+        file = os.open(home / name, os.O_RDWR)
     except OSError:
         return False
     try:

@@ -17,13 +17,17 @@ class State(StrEnum):
     """What a recorder is doing, by what can be known from outside."""
 
     RECORDING = "recording"
+    PAUSED = "paused"
     STALE = "stale"
     NOT_RECORDING = "not_recording"
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """How a recorder is. Times in ms since 1970 by the PC's clock; `trouble` is a slug or empty."""
+    """How a recorder is. Times in ms since 1970 by the PC's clock; `trouble` is a slug or empty.
+
+    `paused` is the reason for a pause that goes on since `paused_ms`, until `until_ms` if that is not 0.
+    """
 
     session: str
     origin: str
@@ -41,6 +45,9 @@ class Pulse:
     trouble: str = ""
     unstamped: int = 0
     free_mb: int = -1
+    paused: str = ""
+    paused_ms: int = 0
+    until_ms: int = 0
 
     def put(self, store: Store) -> None:
         """Leave the pulse in the store; raises SakigakeError."""
@@ -61,5 +68,9 @@ class Pulse:
             return State.NOT_RECORDING
         limit_ms = (max(self.interval_s * FRESH_INTERVALS, 0) + EVERY_S * 2) * 1000
         # A clock set back since makes the pulse look as if it came from the future: that is no sign of health.
-        fresh = all(-limit_ms <= now_ms - moment <= limit_ms for moment in (self.beat_ms, self.good_ms))
-        return State.RECORDING if fresh and not self.trouble else State.STALE
+        # In a pause nothing is looked at, so only the pulse itself must be fresh.
+        moments = (self.beat_ms,) if self.paused else (self.beat_ms, self.good_ms)
+        fresh = all(-limit_ms <= now_ms - moment <= limit_ms for moment in moments)
+        if self.trouble or not fresh:
+            return State.STALE
+        return State.PAUSED if self.paused else State.RECORDING

@@ -6,6 +6,7 @@ from capture.backlog import Backlog
 from capture.coverage import Coverage
 from capture.elapsed import Elapsed
 from capture.look import Looker
+from capture.orders import Orders
 from capture.pacer import SECOND
 from capture.pulse import EVERY_S, STOP, Pulse
 from capture.ticker import Ticker
@@ -52,6 +53,7 @@ class Watchdog:
         self._ticker = ticker
         self._elapsed = elapsed
         self._anchoring = anchoring
+        self._orders = Orders(store, looker, lambda: elapsed.clock.wall_ns() // 1_000_000)
         self._offset = elapsed.offset()
         self._renewed = elapsed.now()
         self._beaten: int | None = None
@@ -68,6 +70,7 @@ class Watchdog:
         try:
             if self._store.take_state(STOP) is not None:
                 self.ordered_to_stop = True
+            self._orders.step()
             self._beat()
         except SakigakeError:
             # The pulse grows old, which is what `status` goes by; the writer says what is wrong with the store.
@@ -91,11 +94,14 @@ class Watchdog:
 
     def _beat(self) -> None:
         now = self._elapsed.now()
-        state = (self._writer.trouble or self._coverage.reason, self._writer.stages)
+        state = (self._trouble(), self._looker.pauses.current, self._writer.stages)
         if self._beaten is not None and now - self._beaten < EVERY_S * SECOND and state == self._told:
             return
         self.pulse().put(self._store)
         self._beaten, self._told = now, state
+
+    def _trouble(self) -> str:
+        return self._writer.trouble or self._looker.alarms.reason or self._coverage.reason
 
     def pulse(self) -> Pulse:
         """Return how the recording is right now."""
@@ -104,6 +110,7 @@ class Watchdog:
             free = int(disk.free_mb(self._settings.home))
         except OSError:
             free = -1
+        pause = self._looker.pauses.current
         return Pulse(
             session=self._session.id,
             origin=self._session.source,
@@ -118,7 +125,10 @@ class Watchdog:
             errors=self._looker.errors,
             passed_over=self._looker.passed_over,
             waiting=self._backlog.waiting(),
-            trouble=self._writer.trouble or self._coverage.reason,
+            trouble=self._trouble(),
+            paused=pause.reason if pause else "",
+            paused_ms=pause.wall_ms if pause else 0,
+            until_ms=wall_ms + pause.left_ms(self._elapsed.now()) if pause and pause.until_ns else 0,
             unstamped=len(self._store.pending_jobs(self._session.id)),
             free_mb=free,
         )

@@ -45,7 +45,7 @@ class Settings:
 
 
 def load(home: Path | None = None) -> Settings:
-    """Read the settings; raises ConfigError when `sakigake.toml` cannot be read."""
+    """Read the settings; raises ConfigError when the home is no folder or `sakigake.toml` cannot be read."""
     given = home or (Path(value) if (value := os.environ.get("SAKIGAKE_HOME")) else None)
     if given is None:
         # Imported late: the verifier and --help have no use for it.
@@ -55,6 +55,8 @@ def load(home: Path | None = None) -> Settings:
         config = platformdirs.user_config_path("sakigake", appauthor=False) / "sakigake.toml"
     else:
         config = given / "sakigake.toml"
+    if given.exists() and not given.is_dir():
+        raise ConfigError("home-not-folder", path=given)
     if named := os.environ.get("SAKIGAKE_CONFIG"):
         config = Path(named)
     tables = tomllib.loads(resources.read_text("defaults.toml"))

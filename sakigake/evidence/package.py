@@ -22,6 +22,7 @@ from sakigake.model import EntryType, Finding, Session, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline import proof
 from sakigake.timeline.entry import parse_picture
+from sakigake.timeline.reading import is_forgotten
 
 ZIP_LIMIT = (1 << 32) - (1 << 26)  # beyond 4 GiB a ZIP needs extensions that old unpackers lack
 
@@ -39,13 +40,14 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written. `unsealed` counts newer entries that no checkpoint covers yet."""
+    """What was written. `unsealed` counts newer entries that no checkpoint covers yet, `forgotten` stages left out."""
 
     path: Path
     stages: int
     tokens: int
     unsealed: int
     stamped: bool
+    forgotten: int = 0
 
 
 def export(
@@ -62,18 +64,19 @@ def export(
 ) -> Exported:
     """Write the package of a session to `out`, a ZIP when it ends in .zip, else a new folder.
 
-    `chosen` are the entry numbers of the stages to disclose (None: all). `stamp` asks for a time token over the
+    `chosen` are the entry numbers of the stages to disclose (None: all that still have their pictures). `stamp` asks for a time token over the
     list of files and returns None when it cannot be had. Raises UsageError, NotFoundError, ConfigError.
     """
     if key.public_key().public_bytes_raw() != store.public_key(session.id):
         raise ConfigError("key-of-another-session", session=session.id)
     _must_be_free(out)
+    _must_have_a_folder(out)
     checkpoints = store.checkpoints(session.id)
     if not checkpoints:
         raise NotFoundError("session-unsealed", session=session.id)
     leaves = store.leaves(session.id)
     size = checkpoints[-1].size
-    stages = _choose(store, session, size, chosen)
+    stages, forgotten = _choose(store, session, size, chosen)
     contents, stamps = _anchors(store, session, trust)
     contents[layout.LEAVES] = "".join(f"{leaf.hex()}\n" for leaf in leaves[:size]).encode()
     events = [
@@ -109,6 +112,7 @@ def export(
         tokens=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents),
         unsealed=len(leaves) - size,
         stamped=token is not None,
+        forgotten=forgotten,
     )
 
 
@@ -123,17 +127,31 @@ def _must_be_free(out: Path) -> None:
     raise UsageError("export-exists", path=out)
 
 
-def _choose(store: Store, session: Session, size: int, chosen: Iterable[int] | None) -> list[StoredEntry]:
+def _must_have_a_folder(out: Path) -> None:
+    """Refuse to make folders: a mistyped name would put the package where nobody looks for it."""
+    if not out.absolute().parent.is_dir():
+        raise UsageError("export-folder-missing", path=out.parent)
+
+
+def _choose(
+    store: Store, session: Session, size: int, chosen: Iterable[int] | None
+) -> tuple[list[StoredEntry], int]:
+    """Return the stages to disclose, and how many were left out since their pictures are forgotten."""
     known = {entry.seq: entry for entry in store.entries(session.id, EntryType.STAGE) if entry.seq < size}
     if not known:
         raise NotFoundError("session-without-stage", session=session.id)
     if chosen is None:
-        return list(known.values())
+        whole = [entry for entry in known.values() if not is_forgotten(entry)]
+        if not whole:
+            raise NotFoundError("stages-forgotten", session=session.id)
+        return whole, len(known) - len(whole)
     wanted = sorted(set(chosen))
     for seq in wanted:
         if seq not in known:
             raise UsageError("stage-unknown", seq=seq, session=session.id)
-    return [known[seq] for seq in wanted]
+        if is_forgotten(known[seq]):
+            raise UsageError("stage-forgotten", seq=seq)
+    return [known[seq] for seq in wanted], 0
 
 
 def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, list[handcheck.Stamp]]:
@@ -203,7 +221,6 @@ def _write(contents: Contents, out: Path) -> None:
     """Write beside the goal and rename: an export that is cut off leaves nothing that looks whole."""
     temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         if out.suffix == ".zip":
             _write_zip(contents, temporary)
         else:

@@ -81,7 +81,8 @@ def _pdq_luma(pixels: Pixels) -> Floats:
 
     weight = box(np.ones((height, width), np.float32))
     for _ in range(2):
-        luma = box(luma) / weight
+        luma = box(luma)
+        luma /= weight
     rows = ((np.arange(LUMA) + 0.5) * height / LUMA).astype(np.intp)
     columns = ((np.arange(LUMA) + 0.5) * width / LUMA).astype(np.intp)
     return np.ascontiguousarray(luma[np.ix_(rows, columns)], np.float32)

@@ -1,6 +1,9 @@
-"""What a store must do. Entries, checkpoints and tokens are append-only; the rest is working state."""
+"""What a store must do. Entries, checkpoints and tokens are append-only; the rest is working state.
 
-from collections.abc import Iterator
+One thing may be taken back: what opens the commitments of an entry that no trusted time token covers yet.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -48,6 +51,24 @@ class Store(Protocol):
 
     def last_entry(self, session: str) -> StoredEntry | None:
         """Return the newest entry."""
+
+    def forget(self, session: str, seqs: Sequence[int], entry: StoredEntry, files: Sequence[str]) -> bool:
+        """Forget what opens the entries `seqs` and, in the same step, add `entry` and note `files` as forgotten.
+
+        Returns False, with nothing changed, when a trusted time token covers one of them by now.
+        """
+
+    def forgotten_files(self) -> list[str]:
+        """Return the digests of picture files that were forgotten and that no entry opens any more."""
+
+    def leave_no_trace(self) -> None:
+        """Remove what was forgotten from the store's own files, last of all the note of the picture files.
+
+        Raises SakigakeError when another process is in the way.
+        """
+
+    def sealed(self, session: str) -> int:
+        """Return how many entries, from the first, a trusted time token covers."""
 
     def leaves(self, session: str) -> list[bytes]:
         """Return the leaf hashes in order."""

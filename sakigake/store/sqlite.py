@@ -1,8 +1,9 @@
 """The default store: one SQLite file, WAL, a full sync before any write counts as done."""
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
@@ -15,6 +16,8 @@ from sakigake.store.protocol import AnchorJob
 
 MIN_SQLITE = (3, 37)  # STRICT tables
 _ENTRY = "seq, type, raw, leaf, opening, fp_opening, fingerprint"
+_ADD_ENTRY = f"INSERT INTO entries (session, {_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+FORGOTTEN = "forgotten.files"
 
 
 class SqliteStore:
@@ -30,6 +33,7 @@ class SqliteStore:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten with zeros
             self._migrate()
         except (sqlite3.Error, OSError) as error:
             raise SakigakeError("store-unusable", path=path, why=error) from error
@@ -115,19 +119,7 @@ class SqliteStore:
     def append(self, session: str, entry: StoredEntry) -> None:
         """Add the next entry."""
         with self._write() as db:
-            db.execute(
-                f"INSERT INTO entries (session, {_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
-                (
-                    session,
-                    entry.seq,
-                    entry.type.value,
-                    entry.raw,
-                    entry.leaf,
-                    entry.opening,
-                    entry.fp_opening,
-                    entry.fingerprint,
-                ),
-            )
+            db.execute(_ADD_ENTRY, _row(session, entry))
 
     def entries(self, session: str, kind: EntryType | None = None) -> Iterator[StoredEntry]:
         """Yield entries in order, a page at a time so that a long session is never in memory as a whole."""
@@ -156,6 +148,53 @@ class SqliteStore:
             session,
         )
         return _entry(rows[0]) if rows else None
+
+    def sealed(self, session: str) -> int:
+        """Return how many entries, from the first, a trusted time token covers."""
+        rows = self._read(
+            "SELECT max(checkpoints.size) FROM tokens JOIN checkpoints"
+            " ON checkpoints.session = tokens.session AND checkpoints.number = tokens.checkpoint"
+            " WHERE tokens.session = ? AND tokens.trusted = 1",
+            session,
+        )
+        return 0 if rows[0][0] is None else _int(rows[0][0])
+
+    def forget(self, session: str, seqs: Sequence[int], entry: StoredEntry, files: Sequence[str]) -> bool:
+        """Forget what opens some entries, add an entry that says so and note the files; False: sealed by now."""
+        with self._write() as db:
+            if seqs and self.sealed(session) > min(seqs):
+                return False
+            db.executemany(
+                "UPDATE entries SET opening = NULL, fp_opening = NULL, fingerprint = NULL WHERE session = ? AND seq = ?",
+                [(session, seq) for seq in seqs],
+            )
+            db.execute(_ADD_ENTRY, _row(session, entry))
+            if noted := sorted({*files, *self._noted()}):
+                _put_state(db, FORGOTTEN, json.dumps(noted))
+        return True
+
+    def forgotten_files(self) -> list[str]:
+        """Return the digests of forgotten picture files that no entry opens any more."""
+        return [
+            file
+            for file in self._noted()
+            # The same picture may be that of a stage that stays.
+            if not self._read("SELECT 1 FROM entries WHERE instr(opening, ?) LIMIT 1", file.encode())
+        ]
+
+    def _noted(self) -> list[str]:
+        return [str(file) for file in json.loads(self.state(FORGOTTEN) or "[]")]
+
+    def leave_no_trace(self) -> None:
+        """Empty the log, which still holds what was forgotten, and forget the note of the files."""
+        self._empty_log()
+        if self.take_state(FORGOTTEN) is not None:
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        busy = self._read("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
+        if busy:
+            raise SakigakeError("store-write-failed", why="another process reads the records")
 
     def leaves(self, session: str) -> list[bytes]:
         """Return the leaf hashes in order."""
@@ -270,10 +309,7 @@ class SqliteStore:
     def put_state(self, name: str, value: str) -> None:
         """Set a piece of working state."""
         with self._write() as db:
-            db.execute(
-                "INSERT INTO state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (name, value),
-            )
+            _put_state(db, name, value)
 
     def state(self, name: str) -> str | None:
         """Return a piece of working state."""
@@ -297,6 +333,26 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(buffer):
             yield buffer
             buffer = ""
+
+
+def _put_state(db: sqlite3.Connection, name: str, value: str) -> None:
+    db.execute(
+        "INSERT INTO state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def _row(session: str, entry: StoredEntry) -> tuple[object, ...]:
+    return (
+        session,
+        entry.seq,
+        entry.type.value,
+        entry.raw,
+        entry.leaf,
+        entry.opening,
+        entry.fp_opening,
+        entry.fingerprint,
+    )
 
 
 def _entry(row: tuple[object, ...]) -> StoredEntry:

@@ -1,6 +1,7 @@
 """The ledger of one session: appends entries, signs checkpoints. One writer at a time."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -129,8 +130,34 @@ class Ledger:
         self._keep(entry)
         return entry
 
+    def forget(self, seqs: Sequence[int], info: Info, files: Sequence[str]) -> StoredEntry | None:
+        """Forget the pictures and fingerprints of the stages `seqs`, whose `files` are to be removed, and say so.
+
+        In one step with the entry that says it. Returns None, with nothing changed, when a trusted time token has
+        come for one of them in the meantime.
+        """
+        token = self._store.newest_token(self.session.id)
+        raw = write_entry(
+            seq=self.size,
+            kind=EntryType.GAP,
+            wall=max(0, self._clock.wall_ns() // 1_000_000),
+            mono=self._clock.mono_ns() // 1_000_000,
+            boot=self._boot,
+            prev=self._prev,
+            after=token.hex() if token else None,
+            info=info,
+        )
+        entry = StoredEntry(self.size, EntryType.GAP, raw, merkle.leaf_hash(raw))
+        if not self._store.forget(self.session.id, seqs, entry, files):
+            return None
+        self._follow(entry)
+        return entry
+
     def _keep(self, entry: StoredEntry) -> None:
         self._store.append(self.session.id, entry)
+        self._follow(entry)
+
+    def _follow(self, entry: StoredEntry) -> None:
         self._tree.append(entry.leaf)
         self._prev = entry.leaf.hex()
 

@@ -24,6 +24,11 @@ def entry_bounds(store: Store, session: str, wanted: Iterable[int]) -> dict[int,
     return bounds(afters, token_times(sizes, store.tokens(session)), wanted)
 
 
+def is_forgotten(stored: StoredEntry) -> bool:
+    """Say whether an entry committed to a picture that was forgotten since: nothing opens it any more."""
+    return stored.opening is None and parse_entry(stored.raw).commit is not None
+
+
 def stages(store: Store, session: str) -> list[tuple[StoredEntry, Entry]]:
     """Return the stage entries of a session in order, as stored and as parsed."""
     return [(stored, parse_entry(stored.raw)) for stored in store.entries(session, EntryType.STAGE)]

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from capture.backlog import Backlog, NoteItem, StageItem
+from capture.backlog import Backlog, ForgetItem, NoteItem, StageItem
 from capture.frame import Frame, Region
 from capture.stages import Decision
 from sakigake.model import EntryType
@@ -28,6 +28,8 @@ def drain(backlog: Backlog) -> list[str]:
     while (item := backlog.first(0)) is not None:
         if isinstance(item, StageItem):
             came.append(f"s{item.frame.seq}")
+        elif isinstance(item, ForgetItem):
+            came.append(f"forget {item.discarded}")
         else:
             came.append(f"{item.kind.value} {item.info.get('frames', item.info.get('looks'))}")
         backlog.done()
