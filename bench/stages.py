@@ -1,6 +1,6 @@
 """Replay a recorded drawing session through the stage detector and count what it misses and what it invents.
 
-    python -m bench.stages SESSION_DIR --json FILE [--stats CSV] [--sweep]
+    python -m bench.stages SESSION_DIR --json FILE [--stats CSV] [--sweep] [--set RULE=VALUE]...
 
 A session is a folder with `frames.csv` (frame, t_mono, t_wall, active_window, pointer_x, pointer_y), the pictures it
 names, and `actions.csv` (t_start, t_end, action, kind, changes_canvas). A phase is a row that changes the canvas
@@ -26,10 +26,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from capture import registration
 from capture.canvas import CanvasFinder
 from capture.frame import Frame, Region
 from capture.rules import Rules
 from capture.stages import Context, Decision, StageDetector
+from capture.stats import StatsTable
 
 PATIENCE_S = 30.0
 RECTANGLE = re.compile(r"Canvas viewport rectangle: x (\d+)\.\.(\d+), y (\d+)\.\.(\d+)")
@@ -38,16 +40,21 @@ SWEEP: dict[str, tuple[float, ...]] = {
     "stage": (0.001, 0.002, 0.004, 0.008),
     "stage_at_once": (0.03, 0.06, 0.12),
     "stage_late": (0.0005, 0.001, 0.002),
+    "late_s": (12, 18, 24, 30, 36),
     "contrast": (12, 18, 26),
     "contrast_moved": (18, 28, 40),
     "same_lines": (0.9, 0.95, 0.98),
     "pose_lines": (0.6, 0.7, 0.8),
+    "pose_lines_matched": (0.0, 0.3, 0.45, 0.6),
     "pose_lines_old": (0.45, 0.55, 0.7),
-    "min_inliers": (15, 25, 40),
+    "min_inliers": (8, 15, 25, 40),
     "hold_samples": (2, 3, 4, 6),
     "hold_samples_untitled": (4, 8, 12),
     "settle_samples": (2, 3, 5),
 }
+
+
+FEATURE_COUNTS = (250, 500, 1000, 2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,48 +231,52 @@ def measure(session: Session, rules: Rules, *, scale: float = 1.0) -> dict[str, 
 
 def write_stats(path: Path, rows: list[Row]) -> None:
     """Write every metric of every frame as a table."""
-    names = sorted({name for row in rows for name in row.decision.metrics})
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["frame", "seconds", "label", "stage", "changed", "reverts_to", "why", "cpu_ms", *names]
-        )
+    path.unlink(missing_ok=True)
+    with StatsTable(path) as table:
         for row in rows:
-            said = row.decision
-            values = (said.metrics.get(name) for name in names)
-            writer.writerow(
-                [
-                    row.shot.path.name,
-                    row.shot.seconds,
-                    said.label,
-                    int(said.stage),
-                    f"{said.changed:.5f}",
-                    "" if said.reverts_to is None else said.reverts_to,
-                    said.why,
-                    f"{row.cpu_ms:.2f}",
-                    *("" if value is None else f"{value:.5g}" for value in values),
-                ]
-            )
+            table.add(row.shot.path.name, row.shot.seconds, row.decision, row.cpu_ms)
 
 
 def sweep(session: Session) -> list[dict[str, Any]]:
     """Measure with one threshold at a time moved away from its default."""
     found = []
     for name, values in SWEEP.items():
+        default = getattr(Rules(), name)
         for value in values:
-            default = getattr(Rules(), name)
             rules = dataclasses.replace(Rules(), **{name: type(default)(value)})
-            figures = measure(session, rules)
-            plain = figures["untitled"]
-            found.append({"rule": name, "value": value, "default": value == default} | figures)
-            print(
-                f"{name:>22} {value:<8g}{'*' if value == default else ' '} "
-                f"missed {figures['phases_missed']} false {figures['false_stages']} stages {figures['stages']} "
-                f"median {figures['median_delay_s']} s; untitled missed {plain['phases_missed']} "
-                f"false {plain['false_stages']}",
-                flush=True,
-            )
+            found.append(_swept(name, value, default, measure(session, rules)))
+    default = registration.FEATURES
+    try:
+        for count in FEATURE_COUNTS:
+            registration.FEATURES = count
+            found.append(_swept("features", count, default, measure(session, Rules())))
+    finally:
+        registration.FEATURES = default
     return found
+
+
+def _swept(name: str, value: float, default: float, figures: dict[str, Any]) -> dict[str, Any]:
+    plain = figures["untitled"]
+    print(
+        f"{name:>22} {value:<8g}{'*' if value == default else ' '} "
+        f"missed {figures['phases_missed']} false {figures['false_stages']} stages {figures['stages']} "
+        f"median {figures['median_delay_s']} max {figures['max_delay_s']} s, "
+        f"{figures['cpu_ms_per_frame']} ms p99 {figures['cpu_ms_p99']}; "
+        f"untitled missed {plain['phases_missed']} false {plain['false_stages']}",
+        flush=True,
+    )
+    return {"rule": name, "value": value, "default": value == default} | figures
+
+
+def moved(settings: list[str]) -> Rules:
+    """Return the rules with `name=value` changed in them; `features` is set where it is used."""
+    rules = Rules()
+    for name, _, value in (setting.partition("=") for setting in settings):
+        if name == "features":
+            registration.FEATURES = int(value)
+        else:
+            rules = dataclasses.replace(rules, **{name: type(getattr(rules, name))(value)})
+    return rules
 
 
 def main() -> int:
@@ -278,15 +289,23 @@ def main() -> int:
     parser.add_argument("--stats", type=Path, help="write every metric of every frame as CSV")
     parser.add_argument("--sweep", action="store_true", help="move each threshold away from its default")
     parser.add_argument("--scale", type=float, default=1.0, help="enlarge the frames first, for the cost")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="RULE=VALUE",
+        help="a threshold of capture/rules.py, or features, the number of points in a picture",
+    )
     given = parser.parse_args()
     cv2.setNumThreads(1)
+    rules = moved(given.set)
     if not (given.session / "frames.csv").exists():
         print(f"{given.session} is not a recorded session: frames.csv is not there", file=sys.stderr)
         return 2
     session = load(given.session)
-    figures = measure(session, Rules(), scale=given.scale)
+    figures = measure(session, rules, scale=given.scale)
     if given.stats:
-        write_stats(given.stats, list(replay(session, Rules(), titled=True)))
+        write_stats(given.stats, list(replay(session, rules, titled=True)))
     if given.sweep:
         figures["sweep"] = sweep(session)
     text = json.dumps(figures, ensure_ascii=False, indent=1)
