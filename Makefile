@@ -18,7 +18,7 @@ TSA ?= configured
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-again lint types build system test-system clean
+.PHONY: help demo test test-all test-again lint types build system test-system all-system clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ demo: $(READY) system  ## record a real paint program, compare, export, verify (
 test: $(DEV) test-system  ## the tests that take minutes at most
 	$(PYTEST) -m "not slow and not deep"
 
-test-all: $(DEV) test-system  ## every test, the slow ones included
+test-all: $(DEV) all-system  ## every test, the slow ones included
 	$(PYTEST) -m "not deep"
 	@if grep -rqE 'mark\.deep' tests --include='test_*.py'; then \
 	  $(PIP) -e '.[$(EXTRAS),deep]' && $(PYTEST) -m deep; fi
@@ -53,8 +53,11 @@ build: $(DEV)  ## wheel and source archive in dist/
 system:  ## install the programs that the demonstration drives, where that is allowed
 	@bash .ci/system-packages
 
-test-system:  ## the same, and those that only tests drive
+test-system:  ## the same, and those that the quick tests drive
 	@bash .ci/system-packages tests
+
+all-system:  ## the same, and those that the slow tests drive (OBS)
+	@bash .ci/system-packages all
 
 clean:  ## remove the environment and everything that was made
 	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -55,7 +55,8 @@ class Frame:
 
     `pixels` is height x width x 3, uint8, BGR. `wall_ns` since 1970 UTC as the PC claims, `mono_ns` since boot.
     `seq` counts the frames of this source from 0. `lossy` says that the pixels went through a lossy codec before
-    they reached us. `origin` is a slug of the source ("screen", "folder").
+    they reached us. `origin` is a slug of the source ("screen", "folder"). `own_window` says whether the program with
+    the canvas was in front, `pointer` where the pointer was, in pixels of this frame; None is unknown.
     """
 
     pixels: Pixels
@@ -67,6 +68,8 @@ class Frame:
     scale: float = 1.0
     lossy: bool = False
     info: dict[str, int | str] = field(default_factory=dict)
+    own_window: bool | None = None
+    pointer: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class NoFrame:
 
     `reason` is a slug: "nothing-new" (all is well), "exhausted" (and never will be), "at-rest" (the last frame stood
     for long before the next one, which waits), "not-a-picture" and "too-small" (one file was passed over),
-    "source-gone" (nothing can be seen). `detail` is for the person at the screen, never for the ledger.
+    "source-gone" (nothing can be seen). Any other is why nothing may or can be kept just now ("privacy-covered",
+    "window-closed", "scene-off-air"). `detail` is for the person at the screen, never for the ledger.
     """
 
     reason: str

@@ -8,25 +8,29 @@ this thread      the watchdog, and an honest end
 
 import concurrent.futures
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import cv2
 
-from capture import disk
+from capture import disk, orders
 from capture.anchoring import Anchoring
 from capture.backlog import Backlog
 from capture.coverage import Coverage
 from capture.disk import Limits
 from capture.elapsed import Elapsed
+from capture.forget import sweep
 from capture.frame import FrameSource
-from capture.lock import RecorderLock
+from capture.lock import START_FILE, RecorderLock, is_held
 from capture.look import Looker, Say
+from capture.memory import give_back_loaded
 from capture.pacer import SECOND, tick_s
-from capture.pulse import PULSE, STOP
+from capture.pulse import PULSE
 from capture.recovery import Start, begin
+from capture.rules import Rules
 from capture.spool import Spool
+from capture.stats import StatsTable
 from capture.table import number
 from capture.ticker import Ticker
 from capture.watchdog import STEP_S, Watchdog
@@ -35,7 +39,7 @@ from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, Session, StoredEntry
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
-from sakigake.timeline.entry import parse_picture
+from sakigake.timeline.entry import Info, parse_picture
 from sakigake.timeline.keys import load_or_create
 from sakigake.timeline.ledger import Ledger
 
@@ -49,13 +53,21 @@ Tell = Callable[[StoredEntry, Session], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to record. `name` tells this source from others on this machine; it never leaves the machine."""
+    """What to record. `name` tells this source from others on this machine; it never leaves the machine.
+
+    `canvas_share` is how much of a picture is canvas, `stats` a table for what is measured. `greeting` returns the keys and values of what is to be said once
+    the source is open; `notes` what the ledger gets from the source after it was opened and again after it was closed.
+    """
 
     source: FrameSource
     name: str
     interval_s: float
     for_s: float | None = None
     anew: bool = False
+    canvas_share: float = 1.0
+    stats: StatsTable | None = None
+    greeting: Callable[[], Sequence[tuple[str, dict[str, str]]]] = tuple
+    notes: Callable[[], Sequence[tuple[EntryType, Info]]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,9 @@ class Recorder:
             self._elapsed,
             interval_s=plan.interval_s,
             heartbeat_s=heartbeat_s,
+            rules=Rules().amid(plan.canvas_share),
             say=say,
+            stats=plan.stats,
         )
         self.ticker = Ticker(self.looker.tick, tick_s(plan.interval_s), self.looker.failed)
         self._anchoring = Anchoring(settings, self._elapsed.clock)
@@ -118,12 +132,23 @@ class Recorder:
         self._reasons.append(reason)
         self._stop.set()
 
+    @property
+    def stopping(self) -> bool:
+        """Say whether `stop` was called."""
+        return self._stop.is_set()
+
+    def note(self, kind: EntryType, info: Info) -> None:
+        """Write an entry about this moment."""
+        self.looker.note(kind, info)
+
     def run(self) -> Ending:
         """Record until stopped; raises SakigakeError when the recording cannot begin."""
         cv2.setNumThreads(1)
+        give_back_loaded()
         try:
             with RecorderLock(self._settings.home), closing(SqliteStore(self._settings.database)) as store:
-                store.take_state(STOP)  # an order to an earlier recorder
+                if not is_held(self._settings.home, START_FILE):
+                    orders.clear(store)  # what was for an earlier recorder
                 self._open_source()
                 return self._record(store)
         except OSError as error:
@@ -146,6 +171,8 @@ class Recorder:
 
         key = load_or_create(self._settings.keys)
         spool = Spool(self._settings.pictures)
+        with suppress(SakigakeError, OSError):  # somebody reads: the note of it stays for the next time
+            sweep(store, spool)  # what a crash left half forgotten
         start = begin(
             store,
             key,
@@ -175,6 +202,7 @@ class Recorder:
             say=self._say,
             acknowledge=lambda entry: self._tell(entry, session),
             kept=self.looker.kept,
+            forgot=self.looker.forgot,
         )
         if start.resumed and not self._plan.source.live:
             self.looker.known = {
@@ -184,6 +212,7 @@ class Recorder:
             }
         writer.checkpoint(important=True)
         self._greet(start)
+        self._note_source()
         writer.start()
         self._anchoring.start()
         with closing(SqliteStore(self._settings.database)) as own:
@@ -232,6 +261,12 @@ class Recorder:
         if start.leftovers:
             self._say("record.leftovers", count=start.leftovers)
         self._say("record.started", session=start.ledger.session.id)
+        for key, values in self._plan.greeting():
+            self._say(key, **values)
+
+    def _note_source(self) -> None:
+        for kind, info in self._plan.notes():
+            self.looker.note(kind, info)
 
     def _watch(self, dog: Watchdog, writer: Writer) -> None:
         begun = self._elapsed.now()
@@ -255,6 +290,8 @@ class Recorder:
             self.stuck = True
         except Exception as error:  # noqa: BLE001 - the last look failed: that is told, and the end goes on
             self.looker.failed(error)
+        else:
+            self._note_source()
         self.looker.note(EntryType.SESSION_END, {"reason": self._reasons[0]})
         self.backlog.close()
         began = self._elapsed.now()

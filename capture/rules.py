@@ -1,6 +1,6 @@
 """Every threshold of the stage detector, so that a bench can move them one by one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,13 @@ class Rules:
     settle_samples: int = 3
     new_canvas_s: float = 45.0
     new_canvas_samples: int = 5
+
+    def amid(self, canvas_share: float) -> "Rules":
+        """Return the rules for a picture of which only about this share is canvas: drawing fills less of it."""
+        return replace(
+            self,
+            draw=self.draw * canvas_share,
+            stage=self.stage * canvas_share,
+            stage_at_once=self.stage_at_once * canvas_share,
+            stage_late=self.stage_late * canvas_share,
+        )

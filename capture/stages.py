@@ -1,6 +1,7 @@
 """When has the drawing reached a new stage? Decides frame by frame which ones to keep."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +118,12 @@ class StageDetector:
         for known in self._stages:
             if known.frame == frame.seq:
                 known.stage = stage_seq
+
+    def forget(self, stages: Collection[int]) -> None:
+        """Never again name one of these ledger numbers: what was there is forgotten."""
+        for known in self._stages:
+            if known.stage in stages:
+                known.stage = None
 
     def composite(self) -> Pixels | None:
         """Return the canvas put together from all views (BGR, reduced), None before the first frame."""

@@ -1,16 +1,17 @@
 """The writer thread: pictures, fingerprints, the ledger and its checkpoints. The only one that writes the ledger."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from capture import disk
-from capture.backlog import Backlog, Item, NoteItem, StageItem
+from capture.backlog import Backlog, ForgetItem, Item, NoteItem, StageItem
 from capture.disk import Limits, Room
 from capture.elapsed import Elapsed
+from capture.forget import forget, sweep
 from capture.frame import Frame, Pixels
 from capture.look import Say
 from capture.memory import give_back
@@ -75,6 +76,7 @@ class Writer(threading.Thread):
         say: Say,
         acknowledge: Callable[[StoredEntry], None],
         kept: Callable[[int, Frame], None],
+        forgot: Callable[[Collection[int]], None],
     ) -> None:
         super().__init__(name="sakigake-writer", daemon=True)
         self.stages = 0
@@ -98,6 +100,7 @@ class Writer(threading.Thread):
         self._say = say
         self._acknowledge = acknowledge
         self._kept = kept
+        self._forgot = forgot
 
     @property
     def entries(self) -> int:
@@ -133,6 +136,9 @@ class Writer(threading.Thread):
         if isinstance(item, NoteItem):
             self._note(item)
             return
+        if isinstance(item, ForgetItem):
+            self._forget(item)
+            return
         self._look_at_room()
         try:
             self._durably(lambda: self._stage(item))
@@ -148,6 +154,16 @@ class Writer(threading.Thread):
         elif item.kind is EntryType.DROP:
             self.drops += int(item.info["frames"])
             self._say("record.dropped", frames=item.info["frames"])
+
+    def _forget(self, item: ForgetItem) -> None:
+        done = self._durably(lambda: forget(self._store, self._ledger, item.request, item.discarded))
+        if done.entry is not None:
+            self._acknowledge(done.entry)
+            self.gaps += 1
+            self._forgot(done.seqs)
+            self._durably(lambda: sweep(self._store, self._spool))
+        item.request.result = done
+        self._say("record.forgotten", count=done.count, stamped=done.stamped)
 
     def _dropped(self, item: StageItem, info: Info) -> None:
         self._note(NoteItem(EntryType.DROP, info, item.frame.wall_ns, item.frame.mono_ns))

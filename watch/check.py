@@ -13,10 +13,12 @@ from sakigake.fingerprint.vector import Descriptors, unpack
 from sakigake.model import Finding, Interval, Likeness, Order, Session, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Entry
-from sakigake.timeline.reading import entry_bounds, stages
+from sakigake.timeline.reading import entry_bounds, is_forgotten, stages
 from watch.compare import calibration, cohort, engine
 from watch.compare.attribute import attribute
 from watch.sanitise import load_picture
+
+LEAST_SIDE = 32  # of a post: what carries too little and is smaller than this is too small
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +38,17 @@ def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted:
     """
     pixels, digest = load_picture(path)
     views, reason = engine.comparable(engine.post_views(pixels))
-    recorded = [(session, stages(store, session.id)) for session in sessions]
+    recorded = [
+        (session, [stage for stage in stages(store, session.id) if not is_forgotten(stage[0])])
+        for session in sessions
+    ]
     if not any(found for _, found in recorded):
         raise NotFoundError("check-no-stage")
     timelines = [timeline for timeline in map(_timeline, recorded) if timeline.descriptors]
     version = timelines[0].descriptors[0].version if timelines else ""
     if reason or not timelines:
-        why = reason or "stages-carry-too-little"
+        small = min(pixels.shape[:2]) < LEAST_SIDE
+        why = ("too-small" if small else reason) if reason else "stages-carry-too-little"
         return _nothing(sessions[-1], posted, digest, Likeness.NOT_COMPARABLE, why)
     total = sum(len(timeline.descriptors) for timeline in timelines)
     known, others = calibration.load(), cohort.load()

@@ -1,5 +1,7 @@
 """A frame source behind the privacy gate."""
 
+from dataclasses import replace
+
 from capture.frame import Frame, FrameSource, NoFrame, Region
 from capture.privacy import CHANGED, UNREADABLE, Blocked, Gate
 
@@ -7,14 +9,12 @@ from capture.privacy import CHANGED, UNREADABLE, Blocked, Gate
 class Gated:
     """A frame source behind a gate: what must not be seen never leaves `grab`.
 
-    Where a frame would be, there is a NoFrame with a reason that begins with "privacy-". `context` says after each
-    frame whether the recorded program is in front and where the pointer is, in pixels of the frame.
+    Where a frame would be, there is a NoFrame with a reason that begins with "privacy-". A frame that gets through
+    says whether the recorded program is in front and where the pointer is.
     """
 
     def __init__(self, source: FrameSource, gate: Gate) -> None:
         self.live = source.live
-        self.own_window: bool | None = None
-        self.pointer: tuple[int, int] | None = None
         self._source = source
         self._gate = gate
 
@@ -42,9 +42,7 @@ class Gated:
             return NoFrame(after.reason)
         if before != after or not (self._gate.follows or seen.region == region):
             return NoFrame(CHANGED)
-        self.own_window = after.own_window
-        self.pointer = _inside(after.pointer, seen)
-        return seen
+        return replace(seen, own_window=after.own_window, pointer=_inside(after.pointer, seen))
 
     def close(self) -> None:
         """Close the source and the gate."""

@@ -63,6 +63,7 @@ def export(  # noqa: PLR0917 - click passes by name
     from sakigake.anchor import trust
     from sakigake.evidence import package
     from sakigake.timeline import keys
+    from sakigake.timeline.reading import is_forgotten
     from sakigake.timeline.reading import stages as stages_of
 
     posted = read_posted(posted_not_before, posted_not_after)
@@ -73,7 +74,8 @@ def export(  # noqa: PLR0917 - click passes by name
     found = find(store, session)
     trusted = trust.load(loaded.tables)
     seal_rest(loaded, trusted, found.id)
-    chosen = parse_stages(stages, [stored.seq for stored, _ in stages_of(store, found.id)])
+    shown = [stored.seq for stored, _ in stages_of(store, found.id) if not is_forgotten(stored)]
+    chosen = parse_stages(stages, shown)
     compared = None
     if post:
         from watch.check import check_picture
@@ -94,6 +96,8 @@ def export(  # noqa: PLR0917 - click passes by name
         stamp=stamp,
     )
     click.echo(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
+    if done.forgotten:
+        click.echo(words.text("export.forgotten", count=done.forgotten))
     if done.unsealed:
         click.echo(words.text("export.unsealed", count=done.unsealed))
     if not done.stamped:

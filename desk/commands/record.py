@@ -1,25 +1,26 @@
 """`sakigake record`: start, stop and status of a recording."""
 
-import hashlib
 import json
 import os
 import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.commands.orders import announce, forget, pause, pause_line, resume
 from sakigake import errors, words
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from capture.frame import FrameSource, Region
-    from capture.loop import Ending
+    from capture.loop import Ending, Recorder
+    from capture.obs.guide import StreamGuide
     from sakigake.model import Session, StoredEntry
     from sakigake.settings import Settings
 
@@ -28,12 +29,16 @@ NICE = 10
 ONCE_INTERVAL_S = 0.5
 SHORTEST_INTERVAL_S = 0.05
 # What is worth a line on the screen only as an error: the rest goes to stdout for people, to stderr beside --json.
-ENDINGS = frozenset({"interrupt", "terminate", "stop", "exhausted", "time"})
+ENDINGS = frozenset({"interrupt", "terminate", "stop", "exhausted", "time", "stream"})
 
 
 @click.group(help=words.text("cli.record"))
 def record() -> None:
     """Start, stop, status."""
+
+
+for order in (pause, resume, forget):
+    record.add_command(order)
 
 
 class _Console:
@@ -73,54 +78,85 @@ class _Console:
 
 
 @record.command("start", help=words.text("record.start-help"))
+@click.argument("pictures", nargs=-1, type=click.Path(path_type=Path), metavar="[PICTURE]...")
 @click.option("--region", metavar="X,Y,W,H", help=words.text("record.region-help"))
 @click.option("--source", metavar="SOURCE", help=words.text("record.source-help"))
 @click.option("--canvas", metavar="X,Y,W,H", help=words.text("record.canvas-help"))
+@click.option(
+    "--with-stream",
+    is_flag=False,
+    flag_value="obs://",
+    metavar="[obs://HOST:PORT]",
+    help=words.text("record.with-stream-help"),
+)
 @click.option("--interval", metavar="TIME", help=words.text("record.interval-help"))
 @click.option("--for", "for_", metavar="TIME", help=words.text("record.for-help"))
 @click.option("--once", is_flag=True, help=words.text("record.once-help"))
 @click.option("--new", "anew", is_flag=True, help=words.text("record.new-help"))
+@click.option(
+    "--stats", metavar="FILE", type=click.Path(path_type=Path), help=words.text("record.stats-help")
+)
 @click.option("--json", "as_json", is_flag=True, help=words.text("record.json-help"))
 def start(
     *,
+    pictures: tuple[Path, ...],
     region: str | None,
     source: str | None,
     canvas: str | None,
+    with_stream: str | None,
     interval: str | None,
     for_: str | None,
     once: bool,
     anew: bool,
+    stats: Path | None,
     as_json: bool,
 ) -> int:
     """Record in the foreground until stopped."""
     from capture.memory import keep_small
-
-    keep_small()
-    from capture.loop import Plan, Recorder
-    from capture.sources.screen import on_wayland
-    from capture.table import number
-    from desk.cli import fail
     from sakigake import settings
-    from sakigake.clock import parse_duration
 
     configuration = settings.load()
-    frames, name = _source(configuration, region, source, canvas, once=once)
+    announce(configuration)
+    keep_small()
+    from capture.loop import Plan, Recorder
+    from capture.sources.named import Wish, named
+    from capture.sources.screen import on_wayland
+    from capture.stats import StatsTable
+    from capture.table import number
+    from desk.cli import fail
+    from sakigake.clock import parse_duration
+
     usual_s = ONCE_INTERVAL_S if once else number(configuration, "record", "interval_s")
+    interval_s = max(SHORTEST_INTERVAL_S, parse_duration(interval) if interval else usual_s)
+    chosen = named(Wish(region, source, canvas, pictures, once, interval_s), configuration)
     console = _Console(as_json=as_json)
     plan = Plan(
-        source=frames,
-        name=name,
-        interval_s=max(SHORTEST_INTERVAL_S, parse_duration(interval) if interval else usual_s),
+        source=chosen.source,
+        name=chosen.name,
+        interval_s=interval_s,
         for_s=parse_duration(for_) if for_ else None,
         anew=anew,
+        canvas_share=chosen.canvas_share,
+        stats=StatsTable(stats) if stats else None,
+        greeting=chosen.greeting,
+        notes=chosen.notes,
     )
     recorder = Recorder(configuration, plan, _speaker(console, configuration), console.tell)
-    if frames.live and on_wayland():
+    if chosen.source.live and not (source or "").startswith("obs://") and on_wayland():
         console.plain("record.wayland")
     _stop_on_signals(recorder)
     _be_modest()
     try:
-        ending = recorder.run()
+        with ExitStack() as stack:
+            if with_stream is not None:
+                guide = _guide(configuration, with_stream, console)
+                stack.callback(guide.close)
+                guide.open()
+                if not _wait_for_stream(configuration, guide, recorder):
+                    console.say("record.no-stream-came")
+                    return errors.EXIT_OK
+                guide.lead(recorder)
+            ending = recorder.run()
     except errors.SakigakeError as error:
         if recorder.stuck:
             _leave(fail(error))
@@ -128,36 +164,23 @@ def start(
     return _farewell(console, ending)
 
 
-def _source(
-    configuration: "Settings", region: str | None, source: str | None, canvas: str | None, *, once: bool
-) -> "tuple[FrameSource, str]":
-    """Return the source that was asked for and a name that tells it from others; raises UsageError."""
-    from capture.frame import Region
-    from capture.sources.screen import ScreenSource
+def _guide(configuration: "Settings", spec: str, console: "_Console") -> "StreamGuide":
+    from capture.obs.guide import StreamGuide
+    from capture.obs.protocol import Address
+    from capture.sources.obs import password
 
-    cut = Region.parse(canvas) if canvas else None
-    kind, _, value = (source or "").partition(":")
-    if (region is None) == (source is None):
-        raise errors.UsageError("record-source-missing" if region is None else "record-two-sources")
-    if kind == "folder" and value:
-        from capture.sources.folder import FolderSource
-
-        folder = Path(value).expanduser().absolute()
-        if folder.resolve().is_relative_to(configuration.home.resolve()):
-            raise errors.UsageError("folder-is-ours", path=folder)
-        return FolderSource(folder, cut, once=once), _name("folder", str(folder), cut)
-    if once:
-        raise errors.UsageError("record-once-needs-folder")
-    if region is not None:
-        area = Region.parse(region)
-        return ScreenSource(area=area, canvas=cut), _name("screen", str(area), cut)
-    if kind == "screen" and (not value or value.isdecimal()):
-        return ScreenSource(monitor=int(value or 1), canvas=cut), _name("screen", value or "1", cut)
-    raise errors.UsageError("record-source-unknown", source=source)
+    return StreamGuide(Address.parse(spec), password(configuration), console.say)
 
 
-def _name(kind: str, where: str, canvas: "Region | None") -> str:
-    return hashlib.sha256(f"{kind}\0{where}\0{canvas}".encode()).hexdigest()
+def _wait_for_stream(configuration: "Settings", guide: "StreamGuide", recorder: "Recorder") -> bool:
+    """Return True once the stream runs; False when somebody ends the wait first."""
+    from capture.lock import RecorderLock
+    from capture.pulse import STOP
+    from sakigake.store.sqlite import SqliteStore
+
+    # Under the lock, so that `record stop` ends the wait as it ends a recording.
+    with RecorderLock(configuration.home), closing(SqliteStore(configuration.database)) as store:
+        return guide.wait(lambda: recorder.stopping or store.take_state(STOP) is not None)
 
 
 def _speaker(console: _Console, configuration: "Settings") -> Any:
@@ -220,18 +243,18 @@ def _leave(code: int) -> None:
 @record.command("stop", help=words.text("record.stop-help"))
 def stop() -> int:
     """End the recording that runs."""
-    from capture.lock import is_held
+    from capture.lock import is_recording_or_about_to
     from capture.pulse import STOP
     from sakigake import settings
     from sakigake.store.sqlite import SqliteStore
 
     home = (configuration := settings.load()).home
-    if not is_held(home):
+    if not is_recording_or_about_to(home):
         raise errors.NotFoundError("record-not-running")
     store = SqliteStore(configuration.database)
     store.put_state(STOP, "stop")
     until = time.monotonic() + STOP_TIMEOUT_S
-    while is_held(home):
+    while is_recording_or_about_to(home):
         if time.monotonic() > until:
             raise errors.SakigakeError("record-stop-slow")
         time.sleep(0.2)
@@ -264,7 +287,18 @@ def status(as_json: bool) -> int:
         )
     else:
         _print_status(state, pulse, now_ms, running=running)
-    return {State.RECORDING: errors.EXIT_OK, State.STALE: 1, State.NOT_RECORDING: 4}[state]
+    return {State.PAUSED: errors.EXIT_PAUSED, State.STALE: 1, State.NOT_RECORDING: 4}.get(
+        state, errors.EXIT_OK
+    )
+
+
+def _trouble(slug: str) -> str:
+    """Return the sentence for what is wrong; a source has reasons of its own."""
+    from capture.privacy import key_of
+
+    if slug.startswith(("window-", "scene-")):
+        return words.text("status.trouble.source", why=words.text(key_of(slug)))
+    return words.text(f"status.trouble.{slug}")
 
 
 def _print_status(state: Any, pulse: Any, now_ms: int, *, running: bool) -> None:
@@ -276,12 +310,14 @@ def _print_status(state: Any, pulse: Any, now_ms: int, *, running: bool) -> None
         return
     age_s = max(0, now_ms - pulse.good_ms) // 1000
     click.echo(words.text("status.session", session=pulse.session, age=age_s))
+    if pulse.paused:
+        click.echo(pause_line(pulse))
     click.echo(words.text("status.counts", **asdict(pulse)))
     if pulse.errors or pulse.passed_over or pulse.waiting:
         click.echo(words.text("status.more", **asdict(pulse)))
     if pulse.unstamped:
         click.echo(words.text("status.unstamped", count=pulse.unstamped))
     if pulse.trouble:
-        click.echo(words.text(f"status.trouble.{pulse.trouble}"))
+        click.echo(_trouble(pulse.trouble))
     if pulse.free_mb >= 0:
         click.echo(words.text("status.free", free=f"{pulse.free_mb / 1000:.1f}"))

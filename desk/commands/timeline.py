@@ -2,14 +2,20 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
 
-from sakigake import words
+from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session
 from sakigake.phrases import span
+
+# Of a film: pictures a second unless asked otherwise, and when its length is given; the highest that comes unasked.
+FPS, FPS_OF_A_LENGTH, GIF_FPS_OF_A_LENGTH = 10.0, 30, 20
+HEIGHT = 1080
+LIMITS = {"--fps": (0.1, 60.0), "--seconds": (1.0, 3600.0), "--height": (64.0, 2160.0)}
 
 
 @click.group(help=words.text("cli.timeline"))
@@ -62,11 +68,13 @@ def show(session: str, everything: bool, as_json: bool) -> None:
     from sakigake.clock import from_ms
     from sakigake.model import EntryType
     from sakigake.timeline.entry import parse_entry
-    from sakigake.timeline.reading import entry_bounds
+    from sakigake.timeline.reading import entry_bounds, is_forgotten
 
     store = open_store(settings.load())
     found = find(store, session)
-    entries = [parse_entry(stored.raw) for stored in store.entries(found.id)]
+    stored = list(store.entries(found.id))
+    entries = [parse_entry(each.raw) for each in stored]
+    forgotten = {each.seq for each in stored if is_forgotten(each)}
     shown = [entry for entry in entries if everything or entry.type is not EntryType.HEARTBEAT]
     intervals = entry_bounds(store, found.id, [entry.seq for entry in shown])
     counts = _counts(store, found)
@@ -79,6 +87,7 @@ def show(session: str, everything: bool, as_json: bool) -> None:
                 "not_before": iso(low) if (low := intervals[entry.seq].not_before) else None,
                 "not_after": iso(high) if (high := intervals[entry.seq].not_after) else None,
                 "info": entry.info,
+                **({"forgotten": True} if entry.seq in forgotten else {}),
             }
             for entry in shown
         ]
@@ -88,7 +97,7 @@ def show(session: str, everything: bool, as_json: bool) -> None:
     for entry in shown:
         kind = words.table(words.language()).get(f"report.event.{entry.type.value}", entry.type.value)
         if entry.type is EntryType.STAGE:
-            kind = words.text("timeline.stage")
+            kind = words.text("timeline.forgotten" if entry.seq in forgotten else "timeline.stage")
         claimed = words.text("report.claimed", when=iso(from_ms(entry.wall)))
         click.echo(
             words.text(
@@ -111,3 +120,74 @@ def anchor() -> None:
     queue.drain(store, trust.load(loaded.tables), Clock())
     after = sum(len(store.tokens(session.id)) for session in store.sessions())
     click.echo(words.text("timeline.anchored", stamped=after - before, waiting=len(store.pending_jobs())))
+
+
+@timeline.command("lapse", help=words.text("timeline.lapse-help"))
+@click.argument("session", default="last")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help=words.text("timeline.lapse-output")
+)
+@click.option("--fps", type=float, metavar="N", help=words.text("timeline.lapse-fps"))
+@click.option("--seconds", type=float, metavar="S", help=words.text("timeline.lapse-seconds"))
+@click.option("--height", type=int, metavar="H", help=words.text("timeline.lapse-height"))
+def lapse(session: str, output: Path, fps: float | None, seconds: float | None, height: int | None) -> None:
+    """Make a film of one session's stages."""
+    from fractions import Fraction
+
+    from capture import film
+    from capture.lapse import frame_size, pictures, survey
+    from desk.sessions import find, open_store
+    from sakigake import settings
+
+    if fps is not None and seconds is not None:
+        raise errors.UsageError("lapse-two-lengths")
+    for option, value in (("--fps", fps), ("--seconds", seconds), ("--height", height)):
+        least, most = LIMITS[option]
+        if value is not None and not least <= value <= most:
+            raise errors.UsageError("lapse-number", option=option, least=f"{least:g}", most=f"{most:g}")
+    loaded = settings.load()
+    store = open_store(loaded)
+    found = find(store, session)
+    film.check(output)
+    stills = _stills(store, found, loaded.pictures)
+    sections, count = survey(stills)
+    if not count:
+        raise errors.NotFoundError("lapse-no-pictures", session=found.id)
+    click.echo(words.text("timeline.lapse-begun", count=count))
+    size = frame_size(sections, height, HEIGHT)
+    rate, total = Fraction(fps or FPS).limit_denominator(1000), count
+    if seconds is not None:
+        rate = Fraction(GIF_FPS_OF_A_LENGTH if output.suffix.lower() == film.GIF else FPS_OF_A_LENGTH)
+        total = max(1, round(seconds * rate))
+    written = film.write(output, film.held(pictures(stills, sections, size), count, total), rate)
+    click.echo(
+        words.text(
+            "timeline.lapse-done",
+            path=output,
+            frames=written,
+            seconds=f"{float(written / rate):.1f}",
+            width=size[0],
+            height=size[1],
+            megabytes=f"{output.stat().st_size / 1e6:.1f}",
+        )
+    )
+    if count < len(stills):
+        click.echo(words.text("timeline.lapse-gone", count=len(stills) - count))
+
+
+def _stills(store: Any, session: Session, folder: Path) -> list[Any]:
+    from capture.lapse import Still
+    from capture.spool import Spool
+    from sakigake.timeline.entry import parse_picture
+    from sakigake.timeline.reading import stages
+
+    spool = Spool(folder)
+    return [
+        Still(
+            spool.path(parse_picture(stored.opening).file),
+            str(entry.info.get("label", "")),
+            str(entry.info.get("why", "")),
+        )
+        for stored, entry in stages(store, session.id)
+        if stored.opening
+    ]

@@ -92,7 +92,8 @@ class Here:
 def recorder_here(
     home: Path, source: Scripted, elapsed: Elapsed | None = None, interval_s: float = 0.1
 ) -> Iterator[Here]:
-    configure(home)
+    if not (home / "sakigake.toml").exists():
+        configure(home)
     here = Here(home, source, elapsed, interval_s)
     try:
         wait_until(lambda: "record.started" in here.spoken(), 20)

@@ -38,7 +38,8 @@ def environment(home: Path, display: str | None = None, **more: str) -> dict[str
 def configure(home: Path, text: str = "") -> None:
     """No network in these tests, whatever else is set."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "sakigake.toml").write_text(f"{text}\n[anchor]\nenabled = false\n", encoding="utf-8")
+    quiet = "[privacy]\nsettle_s = 0.1\n[anchor]\nenabled = false\n"
+    (home / "sakigake.toml").write_text(f"{text}\n{quiet}", encoding="utf-8")
 
 
 class Recording:

@@ -69,6 +69,15 @@ PULSE_NOW = Pulse("s", "screen", 0, beat_ms=100_000, good_ms=99_000, interval_s=
         (replace(PULSE_NOW, good_ms=50_000), 101_000, True, State.STALE),  # it lives but sees nothing
         (replace(PULSE_NOW, trouble="disk-full"), 101_000, True, State.STALE),
         (replace(PULSE_NOW, interval_s=15, good_ms=60_000), 101_000, True, State.RECORDING),
+        (
+            replace(PULSE_NOW, paused="asked", good_ms=0),
+            101_000,
+            True,
+            State.PAUSED,
+        ),  # of course it sees nothing
+        (replace(PULSE_NOW, paused="asked"), 140_000, True, State.STALE),
+        (replace(PULSE_NOW, paused="asked", trouble="disk-full"), 101_000, True, State.STALE),
+        (replace(PULSE_NOW, paused="asked"), 101_000, False, State.NOT_RECORDING),
         (PULSE_NOW, 100_000 - 3_600_000, True, State.STALE),  # the clock was set back: nothing can be said
     ],
 )

@@ -102,6 +102,14 @@ def test_a_folder_that_is_no_session_is_told(
     assert "frames.csv" in capsys.readouterr().err
 
 
+def test_a_threshold_can_be_set() -> None:
+    rules = bench.moved(["late_s=12", "min_inliers=8"])
+    assert rules == dataclasses.replace(Rules(), late_s=12.0, min_inliers=8)
+    assert type(rules.min_inliers) is int
+    with pytest.raises(AttributeError):
+        bench.moved(["nonsense=1"])
+
+
 def test_the_sweep_names_only_rules_there_are() -> None:
     names = {field.name for field in dataclasses.fields(Rules)}
     assert set(bench.SWEEP) <= names

@@ -50,6 +50,14 @@ def home(tmp_path: Path, record: Recorder) -> Path:
     return tmp_path
 
 
+def test_export_makes_no_folders(home: Path) -> None:
+    told = sakigake(home, "export", "--no-stamp", "-o", str(home / "mistyped" / "name" / "p.zip"))
+    assert told.returncode == 2
+    assert told.stderr.startswith(f"sakigake: There is no folder {home / 'mistyped' / 'name'} to write")
+    assert not (home / "mistyped").exists()
+    assert sakigake(home, "export", "--no-stamp", "-o", str(home / "p.zip")).returncode == 0
+
+
 def test_timeline_list_and_show(home: Path) -> None:
     listed = sakigake(home, "timeline", "list")
     assert listed.returncode == 0

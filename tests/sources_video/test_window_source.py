@@ -177,8 +177,7 @@ def test_the_gate_of_one_window(screen: Screen, canvas: Window, private: Window,
     )
     source.open()
     private.give("raise")
-    wait_until(lambda: isinstance(source.grab(), Frame))
-    assert source.own_window is not None
+    wait_until(lambda: isinstance(seen := source.grab(), Frame) and seen.own_window is not None)
     canvas.give("title", "diary")
     assert reason(source.grab()) == "privacy-other-title"
     canvas.give("untitle")

@@ -164,7 +164,8 @@ def test_a_picture_that_carries_too_little_is_not_comparable(tmp_path: Path, stu
     blank = np.full((400, 400, 3), 255, np.uint8)
     stroke = blank.copy()
     stroke[200:204, 60:340] = 0
-    for pixels, reason in ((blank, "blank"), (stroke, "too-little")):
+    dot = blank[:1, :1]
+    for pixels, reason in ((blank, "blank"), (stroke, "too-little"), (dot, "too-small")):
         finding = check_picture(studio.store, [studio.session], saved(tmp_path / "post.png", pixels), LATER)
         assert finding.likeness is Likeness.NOT_COMPARABLE
         assert finding.likeness_reason == reason
