@@ -18,6 +18,7 @@ REMEMBERED = 32
 QUIET = frozenset({"idle", "cursor", "view", "overlay"})
 SMALL_OVERLAY = 0.03
 SHOWN = 0.5
+ALIKE = 3  # cells in which two looks of the same canvas may differ
 UNLIKE = 12  # of 255 levels, between two looks of the canvas
 
 
@@ -177,7 +178,9 @@ class StageDetector:
         *earlier, last = self._stages
         since_last = unlike(now, last.look)
         metrics["unlike_last"] = float(since_last)
-        limit = max(3, since_last // 10)
+        if since_last <= ALIKE and self._pending.area >= self._rules.stage:
+            return last.stage  # drawn, and undone before it was a stage
+        limit = max(ALIKE, since_last // 10)
         for known in reversed(earlier):
             if unlike(now, known.look) <= limit < since_last:
                 return known.stage

@@ -50,6 +50,17 @@ def test_undo_names_the_stage_it_reverts_to() -> None:
     assert [stage.reverts_to for stage in easel.stages] == [None, before]
 
 
+def test_what_is_undone_before_it_was_a_stage_goes_back_to_the_last_one() -> None:
+    easel = Easel().drawn()
+    before = easel.kept
+    page = easel.page.copy()
+    easel.scribble(6)
+    easel.show()
+    easel.page = page
+    easel.labels(3)
+    assert [stage.reverts_to for stage in easel.stages] == [before]
+
+
 def test_undo_to_the_blank_page_is_seen() -> None:
     easel = Easel()
     easel.show()
