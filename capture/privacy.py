@@ -15,6 +15,7 @@ from typing import Any
 from capture.frame import Region
 from capture.windows.model import Desktop, Kin, Watcher, Window, overlap, own_processes
 from capture.windows.settling import SETTLING, Settling
+from sakigake import words
 from sakigake.clock import Clock
 from sakigake.errors import ConfigError, SakigakeError
 
@@ -87,9 +88,19 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Nothing may be grabbed; `reason` is a slug with a sentence in the word tables (`privacy.<reason>`)."""
+    """Nothing may be grabbed; `reason` is a slug with a sentence in the word tables (`privacy.<reason>`).
+
+    `program` is whose window is in the way, as far as that is known: for the person at the screen, never for the ledger.
+    """
 
     reason: str
+    program: str = field(default="", compare=False)
+
+    @property
+    def sentence(self) -> str:
+        """Return why, and what to do, in one sentence."""
+        named = f"{key_of(self.reason)}-by" if self.program else key_of(self.reason)
+        return words.text(named, program=self.program) if self.program else words.text(named)
 
 
 def key_of(reason: str) -> str:
@@ -183,7 +194,8 @@ class Gate:
             # What only passed by is no reason to stop, but what it showed may still be there.
             self._settling.unsure(COVERED, foreign)
         if reason := self._why_not(desktop, [window for window, _ in seen], allowed):
-            return self._blocked(reason, [] if reason in ELSEWHERE else [region])
+            program = self._in_the_way(reason, desktop, [window for window, _ in seen], allowed)
+            return self._blocked(reason, [] if reason in ELSEWHERE else [region], program)
         if reason := self._settling.wait(
             desktop, [window for window in desktop.windows if window.kin & allowed]
         ):
@@ -256,6 +268,13 @@ class Gate:
         title = (window.title or "").encode("utf-8", "surrogatepass")
         return window.outer, hashlib.blake2b(title, key=self._salt, digest_size=16).digest()
 
-    def _blocked(self, reason: str, veiled: Sequence[Region]) -> Blocked:
+    @staticmethod
+    def _in_the_way(reason: str, desktop: Desktop, seen: Sequence[Window], allowed: Kin) -> str:
+        """Return the name of the program whose window is in the way; empty when there is none or it has no name."""
+        front = [desktop.front] if desktop.front is not None else []
+        windows = {COVERED: seen, OTHER_IN_FRONT: front}.get(reason, ())
+        return next((name for window in windows if not window.kin & allowed for name in window.names), "")
+
+    def _blocked(self, reason: str, veiled: Sequence[Region], program: str = "") -> Blocked:
         self._settling.unsure(reason, veiled)
-        return Blocked(reason)
+        return Blocked(reason, program)

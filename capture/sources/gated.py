@@ -32,14 +32,14 @@ class Gated:
         region = place_of(self._source)
         before = self._gate.check(region)
         if isinstance(before, Blocked) and before.reason != UNREADABLE:
-            return NoFrame(before.reason)
+            return NoFrame(before.reason, before.sentence)
         # Where the windows cannot be asked the screen is mostly gone too, and the source says so and tries again.
         seen = self._source.grab()
         if isinstance(seen, NoFrame):
             return seen
         after = self._gate.check(seen.region)
         if isinstance(after, Blocked):
-            return NoFrame(after.reason)
+            return NoFrame(after.reason, after.sentence)
         if before != after or not (self._gate.follows or seen.region == region):
             return NoFrame(CHANGED)
         return replace(seen, own_window=after.own_window, pointer=_inside(after.pointer, seen))
