@@ -100,6 +100,7 @@ class Looker:
         self._black_since: int | None = None
         self._unseen_since: int | None = None
         self._away = False
+        self._passing = False
         self._file_ms = 0
         self._read_ns = elapsed.clock.mono_ns()
         self._shown_ns = self._read_ns
@@ -152,7 +153,8 @@ class Looker:
             self.busy_since = None
         cost = time.thread_time() - cost
         self.costs.append(cost)
-        self.pacer.looked(begun, changed=self._changed, cost_s=cost if self.source.live else 0.0)
+        if not self._passing:  # else the next tick looks again
+            self.pacer.looked(begun, changed=self._changed, cost_s=cost if self.source.live else 0.0)
 
     def _may_go_on(self) -> bool:
         return not self.source.live and not self.stopping and not self.pauses.ordered
@@ -173,6 +175,7 @@ class Looker:
         """Look once; returns whether there was something to see, and so may be more."""
         self._changed = False
         seen = self.source.grab()
+        self._passing = isinstance(seen, NoFrame) and seen.reason in PASSING
         if isinstance(seen, NoFrame):
             return self._nothing(seen)
         self.looks += 1

@@ -18,6 +18,7 @@ BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 # mss asks for the monitors once in an object's life; a screen that was plugged in or resized is seen after this long.
 REOPEN_S = 300.0
 STRIP = 32  # rows
+APART = 3 * STRIP  # from this row on a strip of 3 bytes a pixel ends before the one of 4 bytes it is made of begins
 
 
 class ScreenSource:
@@ -165,7 +166,11 @@ def bgr_within(raw: bytearray, width: int, height: int) -> Pixels:
     four = np.frombuffer(raw, np.uint8).reshape(height, width, 4)
     three = np.frombuffer(raw, np.uint8, height * width * 3).reshape(height, width, 3)
     for top in range(0, height, STRIP):
-        three[top : top + STRIP] = cv2.cvtColor(four[top : top + STRIP], cv2.COLOR_BGRA2BGR)
+        source, target = four[top : top + STRIP], three[top : top + STRIP]
+        if top < APART:
+            target[:] = cv2.cvtColor(source, cv2.COLOR_BGRA2BGR)
+        else:
+            cv2.cvtColor(source, cv2.COLOR_BGRA2BGR, dst=target)
     give_back_rest(raw, three.nbytes)
     return three
 
