@@ -72,6 +72,12 @@ class Coverage:
             self._paused, self._reason = True, ""
             return gap
 
+    def waited(self) -> None:
+        """Note a look that was only too early: the stretch up to now is none that a stall left."""
+        with self._lock:
+            if not self._reason and not self._paused:
+                self._told = self._elapsed.now()
+
     def resume(self) -> None:
         """Note that looks are called for again: what lies before this moment is no gap."""
         with self._lock:

@@ -30,7 +30,7 @@ APART_NS, LONGEST_APART_NS = 2 * SECOND, 60 * SECOND
 Say = Callable[..., None]
 FIRST_SIGHT = frozenset({"first", "new_canvas"})
 NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
-PASSED_OVER = frozenset({"not-a-picture", "too-small"})
+PASSED_OVER = frozenset({"not-a-picture", "too-small", "too-large"})
 VIDEO_HOLES = frozenset({"video-hole", "video-back", "video-damaged", "video-cut-off"})
 STILL_WELL = PASSED_OVER | VIDEO_HOLES | {"nothing-new", "at-rest", "exhausted"}
 # Not kept on purpose, as with every reason of the privacy gate: a pause, not a gap.
@@ -210,6 +210,7 @@ class Looker:
             self._heartbeat_if_due()
             return
         if seen.reason in PASSING and now - self._unseen_since < PASSING_NS:
+            self._coverage.waited()
             return
         why = seen.detail or words.text(key_of(seen.reason))
         if seen.reason in ON_PURPOSE or seen.reason.startswith("privacy-"):

@@ -55,7 +55,7 @@ Tell = Callable[[StoredEntry, Session], None]
 class Plan:
     """What to record. `name` tells this source from others on this machine; it never leaves the machine.
 
-    `canvas_share` is how much of a picture is canvas, `stats` a table for what is measured. `greeting` returns the keys and values of what is to be said once
+    `also` adds to the name what is known only once the source is open. `canvas_share` is how much of a picture is canvas, `stats` a table for what is measured. `greeting` returns the keys and values of what is to be said once
     the source is open; `notes` what the ledger gets from the source after it was opened and again after it was closed.
     """
 
@@ -64,6 +64,7 @@ class Plan:
     interval_s: float
     for_s: float | None = None
     anew: bool = False
+    also: Callable[[], str] = str
     canvas_share: float = 1.0
     stats: StatsTable | None = None
     greeting: Callable[[], Sequence[tuple[str, dict[str, str]]]] = tuple
@@ -148,7 +149,7 @@ class Recorder:
         try:
             with RecorderLock(self._settings.home), closing(SqliteStore(self._settings.database)) as store:
                 if not is_held(self._settings.home, START_FILE):
-                    orders.clear(store)  # what was for an earlier recorder
+                    orders.clear(store, self._settings.home)  # what was for an earlier recorder
                 self._open_source()
                 return self._record(store)
         except OSError as error:
@@ -163,7 +164,7 @@ class Recorder:
             self.ticker.call(self._plan.source.open, OPEN_TIMEOUT_S)
         except concurrent.futures.TimeoutError as error:
             self.stuck = True
-            raise SakigakeError("record-no-screen", why="timeout") from error
+            raise SakigakeError("record-source-silent") from error
 
     def _record(self, store: SqliteStore) -> Ending:
         def choose(number: int, important: bool) -> list[str]:  # noqa: FBT001 - called by position
@@ -178,7 +179,7 @@ class Recorder:
             key,
             self._elapsed.clock,
             origin=str(self._plan.source.describe()["origin"]),
-            source=self._plan.name,
+            source=self._plan.name + self._plan.also(),
             anew=self._plan.anew,
             leftovers=spool.clean(),
             choose=choose,

@@ -1,13 +1,17 @@
-"""Orders to a recorder that runs, from another process: pause, resume, forget. They meet only in the store.
+"""Orders to a recorder that runs, from another process: stop, pause, resume, forget. They meet in the store.
 
-An order is answered once it is carried out, not when it is read.
+An order is answered once it is carried out, not when it is read. Several wait in line, whoever gave them. Where the
+store takes nothing any more, as on a full disk, an empty file in its folder stands for the order, and that it is gone
+for the answer.
 """
 
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capture.forget import Request
@@ -21,8 +25,10 @@ if TYPE_CHECKING:
 ORDER = "record.order"
 ANSWER = "record.answer"
 POLL_S = 0.1
+ANSWERS_KEPT = 16
 
-PAUSE, RESUME, FORGET = "pause", "resume", "forget"
+HALT, PAUSE, RESUME, FORGET = "stop", "pause", "resume", "forget"
+FLAGGED = (HALT, PAUSE, RESUME)
 DONE, ALREADY, BY_GATE = "done", "already", "by-gate"
 
 
@@ -52,6 +58,7 @@ class Orders:
         self._store = store
         self._looker = looker
         self._wall_ms = wall_ms
+        self._waiting: deque[Order] = deque()
         self._order: Order | None = None
         self._request: Request | None = None
 
@@ -59,14 +66,15 @@ class Orders:
         """Answer the order that is being carried out, or take the next one."""
         if self._order is None:
             raw = self._store.take_state(ORDER)
-            self._order = None if raw is None else _read(raw)
+            self._waiting.extend([] if raw is None else _read(raw))
+            self._order = self._waiting.popleft() if self._waiting else None
             if self._order is not None and (refusal := self._begin(self._order)):
                 self._answer(Answer(self._order.id, refusal))
         if self._order is not None and (answer := self._outcome(self._order)):
             self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
-        self._store.put_state(ANSWER, json.dumps(asdict(answer)))
+        self._store.update_state(ANSWER, lambda raw: _added(raw, asdict(answer)))
         self._order = self._request = None
 
     def _begin(self, order: Order) -> str:
@@ -94,16 +102,50 @@ class Orders:
         return None if self._looker.pauses.ordered else Answer(order.id, DONE)
 
 
-def _read(raw: str) -> Order | None:
+def _read(raw: str) -> list[Order]:
+    """Return the orders of a line; none of a line that this version cannot read."""
     try:
-        order = Order(**json.loads(raw))
+        orders = [Order(**order) for order in json.loads(raw)]
     except (ValueError, TypeError):
-        return None
-    return order if order.do in {PAUSE, RESUME, FORGET} else None
+        return []
+    return [order for order in orders if order.do in {PAUSE, RESUME, FORGET}]
 
 
-def clear(store: Store) -> None:
+def _listed(raw: str | None) -> list[dict[str, object]]:
+    try:
+        rows = json.loads(raw or "[]")
+    except ValueError:
+        return []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _added(raw: str | None, row: dict[str, object], most: int = ANSWERS_KEPT) -> str:
+    return json.dumps([*_listed(raw), row][-most:])
+
+
+def raise_flag(home: Path, do: str) -> Path:
+    """Leave an order where the store takes none; raises OSError. The recorder removes it when it has obeyed."""
+    path = home / f"{do}.order"
+    path.touch(mode=0o600)
+    return path
+
+
+def take_flags(home: Path, among: Iterable[str] = FLAGGED) -> list[str]:
+    """Return what flags order, and remove them."""
+    found = []
+    for do in among:
+        path = home / f"{do}.order"
+        try:
+            path.unlink()
+        except OSError:
+            continue
+        found.append(do)
+    return found
+
+
+def clear(store: Store, home: Path) -> None:
     """Take back every order that nobody took: it was for an earlier recorder. Raises SakigakeError."""
+    take_flags(home)
     for name in (STOP, ORDER, ANSWER):
         store.take_state(name)
 
@@ -113,15 +155,13 @@ def ask(store: Store, order: Order, alive: Callable[[], bool], timeout_s: float)
 
     Raises SakigakeError when no answer comes in time.
     """
-    store.put_state(ORDER, json.dumps(asdict(order)))
+    store.update_state(ORDER, lambda raw: _added(raw, asdict(order)))
     until = time.monotonic() + timeout_s
     while True:
         running = alive()
-        raw = store.state(ANSWER)
-        answer = Answer(**json.loads(raw)) if raw else None
-        if answer is not None and answer.id == order.id:
-            store.take_state(ANSWER)
-            return answer
+        answers = (row for row in _listed(store.state(ANSWER)) if row.get("id") == order.id)
+        if (row := next(answers, None)) is not None:
+            return Answer(**row)  # type: ignore[arg-type] # as the recorder wrote it
         if not running:
             store.take_state(ORDER)
             return None

@@ -6,7 +6,7 @@ from capture.backlog import Backlog
 from capture.coverage import Coverage
 from capture.elapsed import Elapsed
 from capture.look import Looker
-from capture.orders import Orders
+from capture.orders import HALT, PAUSE, Orders, take_flags
 from capture.pacer import SECOND
 from capture.pulse import EVERY_S, STOP, Pulse
 from capture.ticker import Ticker
@@ -67,6 +67,7 @@ class Watchdog:
         self._ticks()
         for event in self._anchoring.events():
             self._looker.note(event.kind, event.info())
+        self._flags()
         try:
             if self._store.take_state(STOP) is not None:
                 self.ordered_to_stop = True
@@ -75,6 +76,16 @@ class Watchdog:
         except SakigakeError:
             # The pulse grows old, which is what `status` goes by; the writer says what is wrong with the store.
             self._beaten = None
+
+    def _flags(self) -> None:
+        """Obey the orders of a disk that takes nothing any more."""
+        for do in take_flags(self._settings.home):
+            if do == HALT:
+                self.ordered_to_stop = True
+            elif do == PAUSE:
+                self._looker.pauses.ask()
+            else:
+                self._looker.pauses.ask_end()
 
     def _clocks(self) -> None:
         offset = self._elapsed.offset()

@@ -1,5 +1,6 @@
 """The command line: a table of sub-commands, each imported only when it is called."""
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -71,6 +72,10 @@ def main(args: list[str] | None = None) -> Any:
         return errors.EXIT_INTERRUPTED
     except errors.SakigakeError as error:
         return fail(error)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return fail(errors.SakigakeError("output-full"))
 
 
 if __name__ == "__main__":

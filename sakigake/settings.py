@@ -66,6 +66,8 @@ def load(home: Path | None = None) -> Settings:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():  # a pipe or a device would never end
+        raise ConfigError("config-unreadable", path=path, why="not a file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -78,13 +80,19 @@ def _check(defaults: dict[str, Any], own: dict[str, Any]) -> None:
     """Refuse what would be ignored or misread: a mistyped privacy setting must not go unnoticed."""
     for section, rows in own.items():
         if section not in defaults and section not in WITHOUT_DEFAULTS:
-            raise ConfigError("setting-unknown", name=f"[{section}]", known=", ".join(sorted(defaults)))
+            raise ConfigError(
+                "setting-unknown",
+                name=f"[{section}]",
+                known=", ".join(sorted({*defaults, *WITHOUT_DEFAULTS})),
+            )
         if not isinstance(rows, dict):
             raise ConfigError("setting-wrong", name=section, value=rows, example=f"[{section}]")
         known = defaults.get(section, {})
         for key, value in rows.items():
             if key in known:
                 _check_value(f"{section}.{key}", value, known[key])
+            elif (section, key) == ("obs", "password") and not isinstance(value, str):
+                raise ConfigError("setting-wrong", name="obs.password", value=value, example='"…"')
             elif key not in WITHOUT_DEFAULTS.get(section, ()):
                 names = ", ".join(sorted({*known, *WITHOUT_DEFAULTS.get(section, ())}))
                 raise ConfigError("setting-unknown", name=f"{section}.{key}", known=names)
@@ -98,7 +106,8 @@ def _check_value(name: str, value: object, default: object) -> None:
         low, high = (1e-3, 1e7) if name.endswith("_s") else (0.0, 1e12)
         fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
     if not fits:
-        raise ConfigError("setting-wrong", name=name, value=value, example=str(default).lower())
+        shown = f'"{value}"' if isinstance(value, str) else value  # the quotes may be the mistake
+        raise ConfigError("setting-wrong", name=name, value=shown, example=str(default).lower())
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

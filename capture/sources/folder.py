@@ -136,7 +136,7 @@ class FolderSource:
             return None
         seen.settled = True
         if decoded is None:
-            return NoFrame("not-a-picture", name)
+            return NoFrame(why_not(self._folder / name), name)
         pixels, lossy = decoded
         whole = Region(0, 0, pixels.shape[1], pixels.shape[0])
         region = (self._canvas or whole).clip(whole)
@@ -190,6 +190,28 @@ def decode(path: Path) -> tuple[Pixels, bool] | None:
             return _bgr(ImageOps.exif_transpose(picture)), lossy
     except Exception:  # noqa: BLE001 - Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
         return None
+
+
+def opens(path: Path) -> bool:
+    """Say whether a file begins as a picture does, whatever its size."""
+    try:
+        with Image.open(path, formats=sorted(set(KINDS.values()))):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # noqa: BLE001 - as above
+        return False
+
+
+def why_not(path: Path) -> str:
+    """Return the slug of why a file is passed over: it is too large, or it is no picture or not all of one."""
+    try:
+        with Image.open(path, formats=sorted(set(KINDS.values()))) as picture:
+            return "too-large" if picture.width * picture.height > MAX_PIXELS else "not-a-picture"
+    except Image.DecompressionBombError:
+        return "too-large"
+    except Exception:  # noqa: BLE001 - as above
+        return "not-a-picture"
 
 
 def _bgr(picture: Image.Image) -> Pixels:

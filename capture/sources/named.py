@@ -39,13 +39,15 @@ class Wish:
 class Named:
     """A source. `name` tells it from others on this machine and never leaves it.
 
-    `canvas_share` is how much of a picture is canvas, as far as that can be guessed. `greeting` returns the keys and
+    `also` adds to the name what is known only once the source is open: another program in the same place is another
+    source, so that a session that a crash cut off does not go on with it. `canvas_share` is how much of a picture is canvas, as far as that can be guessed. `greeting` returns the keys and
     values of what is to be said once the source is open, `notes` what belongs into the ledger after it was opened and
     again after it was closed.
     """
 
     source: FrameSource
     name: str
+    also: Callable[[], str] = str
     canvas_share: float = 1.0
     greeting: Callable[[], Greeting] = list
     notes: Callable[[], Notes] = list
@@ -59,7 +61,7 @@ def named(wish: Wish, settings: Settings) -> Named:
     cut = Region.parse(wish.canvas) if wish.canvas else None
     source = wish.source or ""
     kind, _, value = source.partition(":")
-    if wish.once and kind != "folder":
+    if wish.once and (wish.region or kind in {"screen", "window", "obs"}):
         raise UsageError("record-once-needs-folder")
     if wish.region:
         return _screen(settings, cut, area=Region.parse(wish.region))
@@ -102,8 +104,12 @@ def _screen(settings: Settings, cut: Region | None, *, area: Region | None = Non
         clipped: Greeting = [("record.clipped", {})] if screen.clipped else []
         return clipped + gate.greeting()
 
+    def program() -> str:
+        return hashlib.sha256(gate.program.encode()).hexdigest()
+
     share = 1.0 if area or cut else AMID_PANELS
-    return Named(Gated(screen, gate), _name("screen", str(area or monitor), cut), share, greeting)
+    name = _name("screen", str(area or monitor), cut)
+    return Named(Gated(screen, gate), name, program, share, greeting)
 
 
 def _window(settings: Settings, wanted: str, cut: Region | None) -> Named:
@@ -115,14 +121,15 @@ def _window(settings: Settings, wanted: str, cut: Region | None) -> Named:
     def greeting() -> Greeting:
         return [("record.window", {"program": window.program})]
 
-    return Named(Gated(window, gate), _name("window", wanted, cut), 1.0 if cut else AMID_PANELS, greeting)
+    share = 1.0 if cut else AMID_PANELS
+    return Named(Gated(window, gate), _name("window", wanted, cut), canvas_share=share, greeting=greeting)
 
 
 def _folder(path: Path, cut: Region | None, *, once: bool) -> Named:
     from capture.sources.folder import FolderSource  # noqa: PLC0415 - only what was asked for is loaded
 
     share = 1.0 if cut else AMID_PANELS
-    return Named(FolderSource(path, cut, once=once), _name("folder", str(path), cut), share)
+    return Named(FolderSource(path, cut, once=once), _name("folder", str(path), cut), canvas_share=share)
 
 
 def _video(path: Path, step_s: float, cut: Region | None) -> Named:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from capture.frame import Frame, NoFrame, Region
-from capture.sources.folder import decode
+from capture.sources.folder import decode, opens, why_not
 from sakigake.clock import Clock
 from sakigake.errors import NotFoundError, UsageError
 
@@ -38,6 +38,8 @@ class PictureSource:
                 raise UsageError("pictures-a-folder", path=path)
             if not path.is_file():
                 raise NotFoundError("pictures-missing", path=path)
+            if not opens(path):
+                raise UsageError("pictures-unreadable", path=path)
 
     def grab(self) -> Frame | NoFrame:
         """Return the next picture; "not-a-picture" or "too-small" name a file that is passed over."""
@@ -51,7 +53,7 @@ class PictureSource:
         wall, mono = self._clock.wall_ns(), self._clock.mono_ns()
         decoded = decode(path)
         if decoded is None:
-            return NoFrame("not-a-picture", path.name)
+            return NoFrame(why_not(path), path.name)
         pixels, lossy = decoded
         whole = Region(0, 0, pixels.shape[1], pixels.shape[0])
         region = (self._canvas or whole).clip(whole)

@@ -18,7 +18,9 @@ BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 # mss asks for the monitors once in an object's life; a screen that was plugged in or resized is seen after this long.
 REOPEN_S = 300.0
 STRIP = 32  # rows
-APART = 3 * STRIP  # from this row on a strip of 3 bytes a pixel ends before the one of 4 bytes it is made of begins
+APART = (
+    3 * STRIP
+)  # from this row on a strip of 3 bytes a pixel ends before the one of 4 bytes it is made of begins
 
 
 class ScreenSource:
@@ -110,7 +112,7 @@ class ScreenSource:
                 {"left": region.left, "top": region.top, "width": region.width, "height": region.height}
             )
         except Exception as error:  # noqa: BLE001 - a dead X server: bare AssertionError, a resized one: XProtoError
-            return self._lost(str(error) or type(error).__name__)
+            return self._lost(str(error))
         pixels = bgr_within(shot.raw, shot.width, shot.height)
         self._failures = 0
         frame = Frame(

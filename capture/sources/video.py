@@ -40,7 +40,7 @@ class VideoSource:
 
     def open(self) -> None:
         """Open the file; raises NotFoundError, UsageError or SakigakeError with one sentence."""
-        if not self._path.exists():
+        if not self._path.is_file():  # a pipe would keep us waiting
             raise NotFoundError("video-missing", path=self._path)
         av = _av()
         options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}

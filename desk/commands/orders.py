@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 PAUSE_TIMEOUT_S = 20.0
 # What is to be forgotten stands behind all that still waits for the disk.
 FORGET_TIMEOUT_S = 60.0
+# What a full or failing disk says; an order that needs no space goes another way then.
+REFUSED = frozenset({"store-write-failed", "store-read-failed", "store-unusable"})
 
 
 @click.command("pause", help=words.text("record.pause-help"))
@@ -106,8 +108,30 @@ def _give(configuration: "Settings", order: "Order", timeout_s: float) -> "Answe
 
     if not is_held(configuration.home):
         return None
-    with closing(SqliteStore(configuration.database)) as store:
-        return orders.ask(store, order, lambda: is_held(configuration.home), timeout_s)
+    try:
+        with closing(SqliteStore(configuration.database)) as store:
+            return orders.ask(store, order, lambda: is_held(configuration.home), timeout_s)
+    except errors.SakigakeError as error:
+        if order.do not in orders.FLAGGED or error.code not in REFUSED:
+            raise
+        return _flag(configuration, order, timeout_s)
+
+
+def _flag(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer":
+    """Give an order that needs no space; its going away is the answer."""
+    from capture import orders
+
+    try:
+        flag = orders.raise_flag(configuration.home, order.do)
+    except OSError as error:
+        path, why = configuration.home, error.strerror or error
+        raise errors.SakigakeError("record-home-unwritable", path=path, why=why) from error
+    until = time.monotonic() + timeout_s
+    while flag.exists():
+        if time.monotonic() > until:
+            raise errors.SakigakeError("record-order-slow")
+        time.sleep(orders.POLL_S)
+    return orders.Answer(order.id, orders.DONE)
 
 
 def announce(configuration: "Settings") -> None:
@@ -121,7 +145,7 @@ def announce(configuration: "Settings") -> None:
     starting = click.get_current_context().with_resource(Starting(configuration.home))
     if starting.first and not is_held(configuration.home) and configuration.database.is_file():
         with closing(SqliteStore(configuration.database)) as store:
-            orders.clear(store)
+            orders.clear(store, configuration.home)
 
 
 def pause_line(pulse: "Pulse") -> str:

@@ -6,8 +6,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import ExitStack, closing
-from dataclasses import asdict
+from contextlib import ExitStack, closing, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ STOP_TIMEOUT_S = 40.0
 NICE = 10
 ONCE_INTERVAL_S = 0.5
 SHORTEST_INTERVAL_S = 0.05
+BEAT_S = 15  # a recorder gives a sign more often than this
 # What is worth a line on the screen only as an error: the rest goes to stdout for people, to stderr beside --json.
 ENDINGS = frozenset({"interrupt", "terminate", "stop", "exhausted", "time", "stream"})
 
@@ -136,6 +137,7 @@ def start(
         interval_s=interval_s,
         for_s=parse_duration(for_) if for_ else None,
         anew=anew,
+        also=chosen.also,
         canvas_share=chosen.canvas_share,
         stats=StatsTable(stats) if stats else None,
         greeting=chosen.greeting,
@@ -161,6 +163,8 @@ def start(
         if recorder.stuck:
             _leave(fail(error))
         raise
+    if (source or "").startswith("folder:") and ending.stages < recorder.looker.looks:
+        console.plain("record.folder-kept", seen=recorder.looker.looks)
     return _farewell(console, ending)
 
 
@@ -244,6 +248,7 @@ def _leave(code: int) -> None:
 def stop() -> int:
     """End the recording that runs."""
     from capture.lock import is_recording_or_about_to
+    from capture.orders import HALT, raise_flag, take_flags
     from capture.pulse import STOP
     from sakigake import settings
     from sakigake.store.sqlite import SqliteStore
@@ -251,16 +256,22 @@ def stop() -> int:
     home = (configuration := settings.load()).home
     if not is_recording_or_about_to(home):
         raise errors.NotFoundError("record-not-running")
-    store = SqliteStore(configuration.database)
-    store.put_state(STOP, "stop")
+    store = None
+    try:
+        store = SqliteStore(configuration.database)
+        store.put_state(STOP, "stop")
+    except errors.SakigakeError:
+        raise_flag(home, HALT)  # a full disk: this needs no space
     until = time.monotonic() + STOP_TIMEOUT_S
     while is_recording_or_about_to(home):
         if time.monotonic() > until:
             raise errors.SakigakeError("record-stop-slow")
         time.sleep(0.2)
-    store.take_state(
-        STOP
-    )  # when the recorder ended by itself just then, the order must not wait for the next
+    take_flags(home)
+    with suppress(errors.SakigakeError):
+        # When the recorder ended by itself just then, the order must not wait for the next.
+        if store is not None:
+            store.take_state(STOP)
     click.echo(words.text("record.stopped"))
     return errors.EXIT_OK
 
@@ -269,6 +280,7 @@ def stop() -> int:
 @click.option("--json", "as_json", is_flag=True, help=words.text("status.json-help"))
 def status(as_json: bool) -> int:
     """Say whether a recording runs and whether it is well."""
+    from capture import disk
     from capture.lock import is_held
     from capture.pulse import Pulse, State
     from sakigake import settings
@@ -278,6 +290,8 @@ def status(as_json: bool) -> int:
     running = is_held(configuration.home)
     pulse = Pulse.read(SqliteStore(configuration.database)) if configuration.database.exists() else None
     now_ms = time.time_ns() // 1_000_000
+    if pulse and running and not pulse.trouble and disk.free_mb(configuration.home) < 1:
+        pulse = replace(pulse, trouble="disk-full")  # the recorder could not leave word of it
     state = (
         pulse.judge(now_ms, running=running) if pulse else (State.STALE if running else State.NOT_RECORDING)
     )
@@ -317,6 +331,9 @@ def _print_status(state: Any, pulse: Any, now_ms: int, *, running: bool) -> None
         click.echo(words.text("status.more", **asdict(pulse)))
     if pulse.unstamped:
         click.echo(words.text("status.unstamped", count=pulse.unstamped))
+    beat_s = max(0, now_ms - pulse.beat_ms) // 1000
+    if state.value == "stale" and beat_s > BEAT_S:
+        click.echo(words.text("status.no-news", age=beat_s))
     if pulse.trouble:
         click.echo(_trouble(pulse.trouble))
     if pulse.free_mb >= 0:

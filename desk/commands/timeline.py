@@ -10,7 +10,7 @@ import click
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session
-from sakigake.phrases import span
+from sakigake.phrases import cause, span
 
 # Of a film: pictures a second unless asked otherwise, and when its length is given; the highest that comes unasked.
 FPS, FPS_OF_A_LENGTH, GIF_FPS_OF_A_LENGTH = 10.0, 30, 20
@@ -98,6 +98,8 @@ def show(session: str, everything: bool, as_json: bool) -> None:
         kind = words.table(words.language()).get(f"report.event.{entry.type.value}", entry.type.value)
         if entry.type is EntryType.STAGE:
             kind = words.text("timeline.forgotten" if entry.seq in forgotten else "timeline.stage")
+        else:
+            kind += cause(entry.info)
         claimed = words.text("report.claimed", when=iso(from_ms(entry.wall)))
         click.echo(
             words.text(

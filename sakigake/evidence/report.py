@@ -18,7 +18,7 @@ from sakigake import __version__, words
 from sakigake.clock import from_ms
 from sakigake.evidence import layout
 from sakigake.model import EntryType, Finding, Interval, Likeness, Session, StoredEntry
-from sakigake.phrases import chance
+from sakigake.phrases import cause, chance
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Entry, parse_entry
 from sakigake.timeline.reading import entry_bounds
@@ -95,7 +95,10 @@ def page(view: View, contents: dict[str, bytes | Path]) -> str:
     post = next((body for name, body in contents.items() if name.startswith("post/picture.")), None)
     values: dict[str, Any] = {
         "view": view,
-        "languages": [(lang, partial(words.text, lang=lang), partial(_when, lang)) for lang in ("ja", "en")],
+        "languages": [
+            (lang, partial(words.text, lang=lang), partial(_when, lang), partial(cause, lang=lang))
+            for lang in ("ja", "en")
+        ],
         "thumbnails": thumbnails,
         "post": _thumbnail(post),
         "chance": chance,

@@ -3,7 +3,7 @@
 One thing may be taken back: what opens the commitments of an entry that no trusted time token covers yet.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -105,6 +105,9 @@ class Store(Protocol):
 
     def put_state(self, name: str, value: str) -> None:
         """Set a piece of working state, such as the recorder's pulse."""
+
+    def update_state(self, name: str, change: Callable[[str | None], str]) -> None:
+        """Set a piece of working state to what `change` makes of it, in one step."""
 
     def state(self, name: str) -> str | None:
         """Return a piece of working state."""

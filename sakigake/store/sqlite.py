@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
@@ -33,10 +33,13 @@ class SqliteStore:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -512")  # KiB; nobody here reads a page twice in short order
             self._db.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten with zeros
             self._migrate()
         except (sqlite3.Error, OSError) as error:
-            raise SakigakeError("store-unusable", path=path, why=error) from error
+            damaged = getattr(error, "sqlite_errorname", "") in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}
+            slug = "store-damaged" if damaged else "store-unusable"
+            raise SakigakeError(slug, path=path, why=error) from error
 
     def _migrate(self) -> None:
         scripts = sorted(
@@ -310,6 +313,12 @@ class SqliteStore:
         """Set a piece of working state."""
         with self._write() as db:
             _put_state(db, name, value)
+
+    def update_state(self, name: str, change: Callable[[str | None], str]) -> None:
+        """Set a piece of working state to what `change` makes of it, in one step."""
+        with self._write() as db:
+            row = db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+            _put_state(db, name, change(None if row is None else str(row[0])))
 
     def state(self, name: str) -> str | None:
         """Return a piece of working state."""

@@ -113,3 +113,12 @@ def test_only_a_wall_clock_that_is_set_changes_the_offset() -> None:
     assert elapsed.offset() == before
     wall -= 5
     assert elapsed.offset() == before - 5
+
+
+def test_a_look_that_was_only_too_early_leaves_no_stall_behind(hand: Hand, coverage: Coverage) -> None:
+    coverage.good(1)
+    for _ in range(2):
+        hand.on(1.0)
+        coverage.waited()
+    hand.on(1.0)
+    assert coverage.pause(1) is None

@@ -55,6 +55,7 @@ def test_every_kind_of_source(wish: Wish, origin: str, share: float, settings: S
         (Wish(source="obs:"), "record-source-unknown"),
         (Wish(source="obs://me:secret@host"), "obs-address"),
         (Wish(source="screen", once=True), "record-once-needs-folder"),
+        (Wish(region="0,0,99,99", once=True), "record-once-needs-folder"),
         (Wish(region="1,2,3"), "region-unreadable"),
         (Wish(source="screen", canvas="a"), "region-unreadable"),
     ],

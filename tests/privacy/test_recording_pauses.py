@@ -101,3 +101,27 @@ def test_a_window_that_is_not_there_is_said_at_once(tmp_path: Path, screen: Scre
     with Recording(tmp_path, "--source", "window:nobody", display=screen.display) as recording:
         assert recording.ended(30) == 4
         assert "nobody" in "".join(recording.sentences)
+
+
+def test_another_program_in_the_same_place_does_not_go_on_with_a_session(
+    tmp_path: Path, screen: Screen, windows: tuple[Window, Window]
+) -> None:
+    """After a crash the session of the drawing is closed: what stands there now is something else."""
+    canvas, _ = windows
+    options = ("--region", str(PLACE), "--interval", "0.2s")
+    with Recording(tmp_path, *options, display=screen.display) as recording:
+        recording.wait_for("stage")
+        recording.process.kill()
+    canvas.close()
+    other = ("--title", "other", "--program", "viewer", "--traits", "bare")
+    with (
+        Window(screen.display, CANVAS_AT, *other) as there,
+        Recording(tmp_path, *options, display=screen.display) as recording,
+    ):
+        there.give("focus")
+        recording.wait_said("viewer")
+        assert recording.end() == 0
+        assert recording.count("recovered") == 1  # the old one, to close it
+    with Kept(tmp_path) as kept:
+        assert len(kept.sessions) == 2
+        assert kept.sessions[0].ended is not None

@@ -1,3 +1,5 @@
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -70,3 +72,34 @@ def test_the_files_are_only_read(tmp_path: Path) -> None:
 
 def test_what_it_is_names_no_file(tmp_path: Path) -> None:
     assert PictureSource([tmp_path / "name.png"]).describe() == {"origin": "pictures", "count": 1}
+
+
+def test_a_file_that_is_no_picture_is_said_before_anything_is_recorded(tmp_path: Path) -> None:
+    text = tmp_path / "notes.png"
+    text.write_text("no picture")
+    with pytest.raises(UsageError) as caught:
+        PictureSource([picture(tmp_path / "a.png", 10), text]).open()
+    assert caught.value.code == "pictures-unreadable"
+
+
+def test_a_picture_too_large_to_be_taken_in_is_called_that(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.png"
+    wide.write_bytes(huge_png(30_000, 30_000))
+    assert everything(PictureSource([wide])) == [NoFrame("too-large", "wide.png")]
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """Return a whole black PNG of that size, a few hundred kilobytes."""
+    packed = zlib.compressobj(9)
+    row = bytes(1 + (width + 7) // 8)
+    data = b"".join(packed.compress(row) for _ in range(height)) + packed.flush()
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)),
+        (b"IDAT", data),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
