@@ -16,6 +16,7 @@ COMMANDS = {
     "check": ("desk.commands.check", "check", "cli.check"),
     "export": ("desk.commands.export", "export", "cli.export"),
     "verify": ("desk.commands.verify", "verify", "cli.verify"),
+    "selftest": ("desk.commands.selftest", "selftest", "cli.selftest"),
     "demo": ("desk.commands.demo", "demo", "cli.demo"),
 }
 

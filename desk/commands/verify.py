@@ -86,6 +86,8 @@ def _print(report: Any) -> None:
     click.echo(f"  {sealed}")
     counts = {"entries": report.entries, "checkpoints": report.checkpoints, "withheld": report.withheld}
     click.echo(f"  {say('verify.ledger', ledger=report.ledger, gaps=report.gaps, **counts)}")
+    if not report.gaps_counted:
+        click.echo(f"  {say('verify.uncounted')}")
     click.echo(f"  {say('verify.closed' if report.closed else 'verify.open')}")
     click.echo(f"  {say('verify.key', key=report.key)}")
     click.echo(f"  {say('verify.shows')}")
@@ -112,6 +114,7 @@ def _record(report: Any) -> dict[str, Any]:
         "untrusted_tokens": report.untrusted_tokens,
         "ledger_closed": report.closed,
         "gaps": report.gaps,
+        "gaps_counted": report.gaps_counted,
         "sealed": _times(report.sealed),
         "order": report.order.value if report.order else None,
         "order_stated": report.order_stated.value if report.order_stated else None,

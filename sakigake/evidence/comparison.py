@@ -1,10 +1,13 @@
 """A finding as it stands in a package: canonical JSON of integers and strings, and how a verifier reads it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sakigake.clock import from_ms, to_ms
 from sakigake.errors import VerificationError
+from sakigake.evidence import container, layout
+from sakigake.evidence.container import Container
 from sakigake.model import Finding, Interval, Likeness, Order
 from sakigake.timeline.entry import HEX32, canonical, parse_canonical
 
@@ -19,8 +22,49 @@ class Comparison:
     likeness: Likeness
     post: Interval
     post_digest: str
+    draft: Interval
+    stages: tuple[int, ...]
     first_stage: int | None
     last_stage: int | None
+
+
+def check(package: Container, shown: Mapping[int, Interval]) -> tuple[Order | None, Order | None, bool]:
+    """Work the order out again from the checked times; returns it, the exporter's, and whether that is confirmed.
+
+    `shown` are the intervals of the disclosed stages, on which alone an order may rest. Raises VerificationError when
+    the finding contradicts the tokens.
+    """
+    names = package.names()
+    posts = [name for name in names if name.startswith("post/picture.")]
+    if layout.FINDING not in names:
+        if posts or any(name.startswith("compare/") for name in names):
+            raise VerificationError("package-file-missing", name=layout.FINDING)
+        return None, None, True
+    stated = parse(container.read(package, layout.FINDING, MAX_BYTES))
+    if len(posts) != 1 or container.digest(package, posts[0]) != stated.post_digest:
+        raise VerificationError("commitment-wrong", what="post/")
+    if not set(stated.stages) <= set(shown) or list(stated.stages) != sorted(stated.stages):
+        raise VerificationError("evidence-malformed", what=layout.FINDING)
+    order, draft = Order.UNCLEAR, Interval()
+    if stated.first_stage is not None and stated.last_stage is not None:
+        draft = shown[stated.first_stage].hull(shown[stated.last_stage])
+        order = order_of(draft, stated.post)
+    if stated.order is not order and Order.UNCLEAR not in {stated.order, order}:
+        raise VerificationError("order-contradicts")
+    if order_of(draft, stated.draft) is not Order.UNCLEAR:
+        raise VerificationError("order-contradicts")
+    return order, stated.order, stated.order in {Order.UNCLEAR, order} and _covers(stated.draft, draft)
+
+
+def _covers(stated: Interval, checked: Interval) -> bool:
+    """Say whether a stated interval is no narrower than the one that the tokens carry."""
+    low = stated.not_before is None or (
+        checked.not_before is not None and stated.not_before <= checked.not_before
+    )
+    high = stated.not_after is None or (
+        checked.not_after is not None and stated.not_after >= checked.not_after
+    )
+    return low and high
 
 
 def order_of(draft: Interval, post: Interval) -> Order:
@@ -73,7 +117,7 @@ def parse(raw: bytes) -> Comparison:
     """Read the record strictly; raises VerificationError."""
     what = "compare/finding.json"
     value = parse_canonical(raw, what)
-    post, stages = value.get("post"), value.get("stages")
+    post, draft, stages = value.get("post", {}), value.get("draft", {}), value.get("stages", {})
     if not (
         value.get("v") == 1
         and value.get("order") in list(Order)
@@ -81,18 +125,27 @@ def parse(raw: bytes) -> Comparison:
         and isinstance(value.get("post_digest"), str)
         and HEX32.fullmatch(value["post_digest"])
         and _integers(post, {"not_before", "not_after"}, 1 << 47)
+        and _integers(draft, {"not_before", "not_after"}, 1 << 47)
         and _integers(stages, {"best", "first", "last"}, 1 << 31)
     ):
         raise VerificationError("evidence-malformed", what=what)
-    ends = {key: from_ms(ms) for key, ms in (post or {}).items()}
+    if any(span.get("not_before", 0) > span.get("not_after", 1 << 47) for span in (post, draft)):
+        raise VerificationError("evidence-malformed", what=what)
     return Comparison(
         order=Order(value["order"]),
         likeness=Likeness(value["likeness"]),
-        post=Interval(ends.get("not_before"), ends.get("not_after")),
+        post=_interval(post),
         post_digest=value["post_digest"],
-        first_stage=(stages or {}).get("first"),
-        last_stage=(stages or {}).get("last"),
+        draft=_interval(draft),
+        stages=tuple(stages[key] for key in ("first", "best", "last") if key in stages),
+        first_stage=stages.get("first"),
+        last_stage=stages.get("last"),
     )
+
+
+def _interval(ends: Mapping[str, int]) -> Interval:
+    moments = {key: from_ms(ms) for key, ms in ends.items()}
+    return Interval(moments.get("not_before"), moments.get("not_after"))
 
 
 def _integers(value: object, keys: set[str], below: int) -> bool:

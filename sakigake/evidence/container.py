@@ -21,7 +21,9 @@ NAME = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,31}/){0,3}[A-Za-z0-9][A-Za-z0-9._-]{
 RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # written by file managers, never by us
 MAX_FILES = 60_000
+MAX_DEPTH = 3  # folders in each other, as NAME has it
 MAX_FILE_BYTES = 1 << 28
+MAX_ARCHIVE_BYTES = (1 << 32) - 1  # offsets in a ZIP have 32 bits
 CHUNK = 1 << 20
 
 LOCAL = struct.Struct("<4s5H3L2H")
@@ -88,19 +90,33 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        try:
+            found = self._walk(root)
+        except OSError as error:
+            raise VerificationError("package-unreadable", name=root.name, why=error.strerror) from error
+        check_names(found)
+        self._names = sorted(found)
+
+    @staticmethod
+    def _walk(root: Path) -> list[str]:
         found: list[str] = []
-        for folder, folders, files in os.walk(root):
+        for folder, folders, files in os.walk(root, onerror=_raise):
             base = Path(folder)
+            if len(base.relative_to(root).parts) > MAX_DEPTH:  # os.walk would go on until Python gives up
+                raise VerificationError("package-name-odd", name=ascii(base.name)[:80])
             for entry in (*folders, *files):
                 if (base / entry).is_symlink():
                     raise VerificationError("package-link", name=ascii(entry)[:80])
             if not all((base / file).is_file() for file in files):
                 raise VerificationError("package-link", name=ascii(folder)[:80])
+            if not (
+                folders or files
+            ):  # the name of an empty folder would be room for a text that nobody signed
+                raise VerificationError("package-file-extra", name=ascii(base.name)[:80])
             found += [(base / file).relative_to(root).as_posix() for file in files if file not in LITTER]
             if len(found) > MAX_FILES:
                 raise VerificationError("evidence-too-large", what="package")
-        check_names(found)
-        self._names = sorted(found)
+        return found
 
     def names(self) -> list[str]:
         """Return all names, sorted."""
@@ -122,6 +138,8 @@ class Archive:
         self._path = path
         self._members: dict[str, _Member] = {}
         try:
+            if path.stat().st_size > MAX_ARCHIVE_BYTES:
+                raise VerificationError("evidence-too-large", what=path.name)
             with path.open("rb") as file:
                 self._index(file)
         except OSError as error:
@@ -212,6 +230,10 @@ def _central(member: _Member) -> bytes:
         member.size,
     )
     return CENTRAL.pack(*fields, len(member.name), 0, 0, 0, 0, _MODE, member.local) + member.name.encode()
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _chunks(file: BinaryIO, limit: int, name: str) -> Iterator[bytes]:

@@ -68,6 +68,7 @@ def text(view: View, stamps: Sequence[Stamp]) -> str:
         lines = [words.text("handcheck.title", lang), "", intro, ""]
         for number, (key, command) in enumerate(commands(view, stamps), start=1):
             lines += [f"{number}. {words.text(key, lang)}", "", f"   {command}", ""]
-        lines += [words.text("handcheck.windows", lang), "", words.text("report.limits", lang), "", ""]
+        lines += [words.text("handcheck.windows", lang), "", words.text("handcheck.verifier", lang), ""]
+        lines += [words.text("report.limits", lang), "", ""]
         parts.append("\n".join(lines))
     return f"{'-' * 72}\n\n".join(parts)

@@ -12,6 +12,7 @@ EVENTS = "events.jsonl"
 FINDING = "compare/finding.json"
 PAGE = "index.html"
 README = "READ-ME-FIRST.txt"
+VERIFIER = "verify.py"
 UNLISTED = frozenset({MANIFEST, SIGNATURE, STAMP})
 
 STAGE_FILE = re.compile(

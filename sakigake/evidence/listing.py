@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sakigake.errors import VerificationError
 from sakigake.evidence import container, layout
 from sakigake.evidence.container import Container
+from sakigake.timeline.keys import is_sound
 
 MAX_MANIFEST, MAX_SMALL = 1 << 23, 1 << 12
 REQUIRED = frozenset(
@@ -23,7 +24,8 @@ REQUIRED = frozenset(
         layout.README,
     }
 )
-_FIXED = (REQUIRED - layout.UNLISTED) | {layout.FINDING}
+# Packages of the first weeks hold no verifier: it is a convenience and its absence is no fault.
+_FIXED = (REQUIRED - layout.UNLISTED) | {layout.FINDING, layout.VERIFIER}
 _FORMS = (layout.STAGE_FILE, layout.CHECKPOINT_FILE, layout.TOKEN_FILE, layout.OTHER_FILE)
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]{1,120})")
 
@@ -53,7 +55,10 @@ def _signed_list(package: Container) -> tuple[Ed25519PublicKey, bytes]:
     hex_key = container.read(package, layout.PUBLIC, MAX_SMALL)
     if not re.fullmatch(rb"[0-9a-f]{64}\n", hex_key):
         raise VerificationError("evidence-malformed", what=layout.PUBLIC)
-    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(hex_key.decode()))
+    key = bytes.fromhex(hex_key.decode())
+    if not is_sound(key):
+        raise VerificationError("key-unsound", what=layout.PUBLIC)
+    public = Ed25519PublicKey.from_public_bytes(key)
     try:
         public.verify(container.read(package, layout.SIGNATURE, MAX_SMALL), raw)
     except InvalidSignature as error:

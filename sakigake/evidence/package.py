@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -77,6 +78,8 @@ def export(
     leaves = store.leaves(session.id)
     size = checkpoints[-1].size
     stages, forgotten = _choose(store, session, size, chosen)
+    if post:
+        _must_show(post.finding, {entry.seq for entry in stages})
     contents, stamps = _anchors(store, session, trust)
     contents[layout.LEAVES] = "".join(f"{leaf.hex()}\n" for leaf in leaves[:size]).encode()
     events = [
@@ -96,6 +99,7 @@ def export(
     contents[layout.PUBLIC_PEM] = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    contents[layout.VERIFIER] = _verifier()
     view = report.gather(store, session, stages, size, post.finding if post else None)
     contents[layout.README] = handcheck.text(view, stamps).encode()
     contents[layout.PAGE] = report.page(view, contents).encode()
@@ -131,6 +135,13 @@ def _must_have_a_folder(out: Path) -> None:
     """Refuse to make folders: a mistyped name would put the package where nobody looks for it."""
     if not out.absolute().parent.is_dir():
         raise UsageError("export-folder-missing", path=out.parent)
+
+
+def _must_show(finding: Finding, shown: set[int]) -> None:
+    """Refuse to state an order that rests on stages which nobody gets to see: a verifier could not tell it apart."""
+    stages = {finding.stage, finding.first_stage, finding.last_stage} - {None}
+    if not stages <= shown:
+        raise UsageError("export-finding-hidden", stages=",".join(map(str, sorted(stages, key=str))))
 
 
 def _choose(
@@ -205,6 +216,12 @@ def _roots_name(authority: Authority) -> str:
     """Return the name of the file with an authority's roots: ASCII letters, digits and hyphens."""
     slug = re.sub(r"[^a-z0-9]+", "-", authority.name.lower()).strip("-")[:48]
     return f"trust/{slug or 'authority'}.pem"
+
+
+def _verifier() -> bytes:
+    """Return the standalone verifier, the same bytes on every system."""
+    source = files("sakigake.evidence").joinpath("standalone.py").read_bytes()
+    return source.replace(b"\r\n", b"\n")
 
 
 def _digest(content: bytes | Path) -> str:

@@ -5,6 +5,8 @@ Everything in a package is either checked here or refused; there is no file and 
 """
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -17,7 +19,7 @@ from sakigake.anchor.rfc3161 import read_token
 from sakigake.anchor.trust import Trust
 from sakigake.clock import from_ms
 from sakigake.errors import VerificationError
-from sakigake.evidence import comparison, container, layout, listing
+from sakigake.evidence import carried, comparison, container, layout, listing
 from sakigake.evidence.container import Container
 from sakigake.model import EntryType, Interval, Order, Verdict
 from sakigake.timeline import merkle, note, proof
@@ -63,6 +65,7 @@ class Report:
     untrusted_tokens: int
     closed: bool
     gaps: int
+    gaps_counted: bool
     sealed: Interval | None
     stages: tuple[StageReport, ...]
     order: Order | None = None
@@ -89,20 +92,23 @@ class _Evidence:
     tokens: dict[str, _Token]
     events: dict[int, Entry]
     stages: dict[int, Entry]
+    counted: bool
 
 
 def verify(path: Path, trust: Trust) -> Report:
     """Check a package, a folder or a ZIP. Raises VerificationError for the first thing that does not hold."""
     package = container.open_container(path)
     public = listing.check(package)
+    roots = carried.certificates(package)
     leaves = _leaves(package)
     checkpoints = _checkpoints(package, public, leaves)
     tokens = _tokens(package, checkpoints, trust)
     _chain_after(checkpoints, tokens)
     events, stages = _entries(package, leaves, tokens)
     _first_entry(events, public)
-    evidence = _Evidence(public, leaves, len(checkpoints), tokens, events, stages)
-    return _report(evidence, package, _sealed(package, trust))
+    counted = _count_events(checkpoints, events)
+    evidence = _Evidence(public, leaves, len(checkpoints), tokens, events, stages, counted)
+    return _report(evidence, package, _sealed(package, trust, roots))
 
 
 def _leaves(package: Container) -> list[bytes]:
@@ -122,12 +128,14 @@ def _checkpoints(
     names = [name for name in package.names() if layout.CHECKPOINT_FILE.fullmatch(name)]
     if not names or names != [layout.checkpoint(number) for number in range(len(names))]:
         raise VerificationError("checkpoints-broken", name="anchors/")
-    tree, checked = merkle.Frontier(), []
+    tree = merkle.Frontier()
+    checked: list[tuple[bytes, note.Checkpoint]] = []
     previous: bytes | None = None
     for name in names:
         raw = container.read(package, name, note.MAX_NOTE_BYTES)
         stated = note.verify(raw, public, name)
         in_order = tree.size < stated.size <= len(leaves)
+        in_order &= stated.events is not None or not checked or checked[-1][1].events is None
         linked = stated.prev == (sha256(previous).hexdigest() if previous else None)
         if not (in_order and linked and stated.ledger == leaves[0].hex()[:32]):
             raise VerificationError("checkpoints-broken", name=name)
@@ -167,8 +175,25 @@ def _tokens(
 
 def _chain_after(checkpoints: list[tuple[bytes, note.Checkpoint]], tokens: dict[str, _Token]) -> None:
     """Check that each checkpoint names a token over an earlier one, if any."""
+    highs: dict[int, list[datetime]] = {}
+    for token in tokens.values():
+        if token.authority:
+            highs.setdefault(token.size, []).append(token.high)
     for number, (_, stated) in enumerate(checkpoints):
         _named(stated.after, stated.size - 1, tokens, layout.checkpoint(number))
+        before = tokens[stated.after] if stated.after else None
+        earliest = min(highs.get(stated.size, ()), default=None)
+        if before and before.authority and earliest and before.low > earliest + SKEW:
+            raise VerificationError("times-contradict", seq=stated.size - 1)
+
+
+def _count_events(checkpoints: list[tuple[bytes, note.Checkpoint]], events: dict[int, Entry]) -> bool:
+    """Check that no pause, gap or other event was left out; returns False when this ledger does not count them."""
+    numbers = sorted(events)
+    for number, (_, stated) in enumerate(checkpoints):
+        if stated.events not in {None, bisect_left(numbers, stated.size)}:
+            raise VerificationError("events-left-out", what=layout.checkpoint(number))
+    return checkpoints[-1][1].events is not None
 
 
 def _named(after: str | None, below: int, tokens: dict[str, _Token], what: str) -> None:
@@ -270,7 +295,7 @@ def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
         raise VerificationError("signature-invalid", what=layout.EVENTS)
 
 
-def _sealed(package: Container, trust: Trust) -> Interval | None:
+def _sealed(package: Container, trust: Trust, roots: Sequence[x509.Certificate]) -> Interval | None:
     """Read the token over the list of files, if the package carries one."""
     if layout.STAMP not in package.names():
         return None
@@ -281,21 +306,10 @@ def _sealed(package: Container, trust: Trust) -> Interval | None:
         container.read(package, layout.STAMP, MAX_TOKEN),
         manifest,
         trust,
-        others=_carried(package),
+        others=roots,
         what=layout.STAMP,
     )
     return Interval(reading.low, reading.high) if reading.authority else None
-
-
-def _carried(package: Container) -> list[x509.Certificate]:
-    found: list[x509.Certificate] = []
-    for name in package.names():
-        if name.startswith("trust/"):
-            try:
-                found += x509.load_pem_x509_certificates(container.read(package, name, MAX_TOKEN))
-            except ValueError as error:
-                raise VerificationError("evidence-malformed", what=name) from error
-    return found
 
 
 def _report(evidence: _Evidence, package: Container, sealed: Interval | None) -> Report:
@@ -306,20 +320,20 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         if token.authority
     }
     known = sorted((evidence.events | evidence.stages).items())
-    intervals = bounds([(seq, entry.after) for seq, entry in known], times, range(len(leaves)))
+    intervals = bounds([(seq, entry.after) for seq, entry in known], times, [seq for seq, _ in known])
     for seq, interval in intervals.items():
         if interval.not_before and interval.not_after and interval.not_before > interval.not_after + SKEW:
             raise VerificationError("times-contradict", seq=seq)
     shown = tuple(
         _stage_report(package, entry, intervals[seq]) for seq, entry in sorted(evidence.stages.items())
     )
-    order, stated = _order(package, intervals)
+    order, stated, confirmed = comparison.check(package, {seq: intervals[seq] for seq in evidence.stages})
     reasons = []
     if not times:
         reasons.append("no-token" if not tokens else "no-trusted-token")
     elif any(stage.interval.not_after is None for stage in shown):
         reasons.append("stage-without-token")
-    if stated not in {None, Order.UNCLEAR, order}:
+    if not confirmed:
         reasons.append("order-not-confirmed")
     last = evidence.events.get(len(leaves) - 1)
     return Report(
@@ -332,6 +346,7 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         authorities=tuple(sorted({token.authority for token in tokens.values() if token.authority})),
         untrusted_tokens=sum(token.authority is None for token in tokens.values()),
         closed=last is not None and last.type is EntryType.SESSION_END,
+        gaps_counted=evidence.counted,
         gaps=sum(entry.type in GAPS for entry in evidence.events.values()),
         sealed=sealed,
         stages=shown,
@@ -361,25 +376,3 @@ def _stage_report(package: Container, entry: Entry, interval: Interval) -> Stage
         picture=layout.stage(entry.seq, "png") in package.names(),
         flags=tuple(flags),
     )
-
-
-def _order(package: Container, intervals: dict[int, Interval]) -> tuple[Order | None, Order | None]:
-    """Work the order out again from the checked times; one that contradicts the exporter's is refused."""
-    names = package.names()
-    posts = [name for name in names if name.startswith("post/picture.")]
-    if layout.FINDING not in names:
-        if posts or any(name.startswith("compare/") for name in names):
-            raise VerificationError("package-file-missing", name=layout.FINDING)
-        return None, None
-    stated = comparison.parse(container.read(package, layout.FINDING, comparison.MAX_BYTES))
-    if len(posts) != 1 or container.digest(package, posts[0]) != stated.post_digest:
-        raise VerificationError("commitment-wrong", what="post/")
-    first, last = stated.first_stage, stated.last_stage
-    order = Order.UNCLEAR
-    if first is not None and last is not None:
-        if first not in intervals or last not in intervals or first > last:
-            raise VerificationError("evidence-malformed", what=layout.FINDING)
-        order = comparison.order_of(intervals[first].hull(intervals[last]), stated.post)
-    if stated.order is not order and Order.UNCLEAR not in {stated.order, order}:
-        raise VerificationError("order-contradicts")
-    return order, stated.order

@@ -1,8 +1,10 @@
 """Two-sided bounds in time, from tokens alone: the PC's clock never enters here, and nothing is interpolated."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 from sakigake.model import Interval
 
@@ -32,12 +34,14 @@ def bounds(
         (seq, tokens[digest].low) for seq, digest in afters if digest is not None and digest in tokens
     )
     covering = sorted((token.size, token.high) for token in tokens.values())
-    return {seq: Interval(_latest(named, seq), _earliest(covering, seq)) for seq in wanted}
-
-
-def _latest(named: Sequence[tuple[int, datetime]], seq: int) -> datetime | None:
-    return max((low for number, low in named if number <= seq), default=None)
-
-
-def _earliest(covering: Sequence[tuple[int, datetime]], seq: int) -> datetime | None:
-    return min((high for size, high in covering if size > seq), default=None)
+    latest = list(accumulate((low for _, low in named), max))
+    earliest = list(accumulate((high for _, high in reversed(covering)), min))[::-1]
+    numbers, sizes = [seq for seq, _ in named], [size for size, _ in covering]
+    intervals: dict[int, Interval] = {}
+    for seq in wanted:
+        before, behind = bisect_right(numbers, seq), bisect_right(sizes, seq)
+        intervals[seq] = Interval(
+            latest[before - 1] if before else None,
+            earliest[behind] if behind < len(earliest) else None,
+        )
+    return intervals

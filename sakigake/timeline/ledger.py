@@ -39,6 +39,7 @@ class Ledger:
         self._clock = clock
         self._tree = merkle.Frontier()
         self._prev = ZERO_LEAF
+        self._events = 0  # entries that are not stages
         self._boot = ""
 
     @classmethod
@@ -81,6 +82,7 @@ class Ledger:
         leaves = store.leaves(session.id)
         ledger._tree = merkle.Frontier(leaves)
         ledger._prev = leaves[-1].hex() if leaves else ZERO_LEAF
+        ledger._events = len(leaves) - sum(1 for _ in store.entries(session.id, EntryType.STAGE))
         ledger._boot = boot_id(secrets.token_bytes(16))  # another salt: monotonic times start anew
         return ledger
 
@@ -160,6 +162,7 @@ class Ledger:
     def _follow(self, entry: StoredEntry) -> None:
         self._tree.append(entry.leaf)
         self._prev = entry.leaf.hex()
+        self._events += entry.type is not EntryType.STAGE
 
     def checkpoint(self, authorities: list[str]) -> StoredCheckpoint | None:
         """Sign the entries so far and queue the checkpoint for `authorities`; None when nothing is new."""
@@ -175,6 +178,7 @@ class Ledger:
                 root=self._tree.root(),
                 prev=sha256(last.note).hexdigest() if last else None,
                 after=token.hex() if token else None,
+                events=self._events,
             ),
             self._key,
         )

@@ -3,6 +3,7 @@
 sakigake/<ledger id>            origin, also the key's name
 7                               entries covered
 I5b1nV74N3v6+ffwA6xymKrRU396ZvDPnNRJrOQ1mug=      root
+events 3                        how many of them are no stages
 prev <sha256 of the checkpoint before>
 after <sha256 of the newest time token>
 
@@ -23,6 +24,7 @@ from sakigake.errors import VerificationError
 MAX_NOTE_BYTES = 2048
 _BODY = re.compile(
     r"(?P<origin>sakigake/[0-9a-f]{32})\n(?P<size>[1-9][0-9]{0,9})\n(?P<root>[A-Za-z0-9+/]{43}=)\n"
+    r"(?:events (?P<events>[1-9][0-9]{0,9})\n)?"
     r"(?:prev (?P<prev>[0-9a-f]{64})\n)?(?:after (?P<after>[0-9a-f]{64})\n)?"
 )
 _SIGNATURE = re.compile(r"\u2014 (?P<name>sakigake/[0-9a-f]{32}) (?P<blob>[A-Za-z0-9+/]{91}=)\n")
@@ -31,13 +33,18 @@ _ED25519 = b"\x01"  # signature type of signed notes
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint states. `root` is 32 bytes; `prev` and `after` are hex digests or None."""
+    """What a checkpoint states. `root` is 32 bytes; `prev` and `after` are hex digests or None.
+
+    `events` counts the entries that are not stages, so that none of them can be left out of a package unseen; None
+    in ledgers from before this was counted.
+    """
 
     ledger: str
     size: int
     root: bytes
     prev: str | None
     after: str | None
+    events: int | None = None
 
 
 def key_id(origin: str, public: bytes) -> bytes:
@@ -49,6 +56,8 @@ def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> bytes:
     """Return the signed note of a checkpoint."""
     origin = f"sakigake/{checkpoint.ledger}"
     body = f"{origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"
+    if checkpoint.events is not None:
+        body += f"events {checkpoint.events}\n"
     if checkpoint.prev:
         body += f"prev {checkpoint.prev}\n"
     if checkpoint.after:
@@ -84,6 +93,7 @@ def verify(note: bytes, public: Ed25519PublicKey, what: str = "checkpoint") -> C
         root=root,
         prev=stated["prev"],
         after=stated["after"],
+        events=int(stated["events"]) if stated["events"] else None,
     )
 
 

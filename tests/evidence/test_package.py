@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench import attack_scene
 from sakigake.anchor.trust import Trust
 from sakigake.errors import ConfigError, NotFoundError, UsageError
-from sakigake.evidence import layout, package
+from sakigake.evidence import layout, package, standalone
 from sakigake.evidence.verify import verify
 from sakigake.model import EntryType, Finding, Interval, Likeness, Order, Verdict
 from sakigake.timeline.ledger import Ledger
@@ -151,3 +152,32 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, record: Recorder) -> No
     with pytest.raises(NotFoundError, match="not at"):
         recorded.export(tmp_path / "pack.zip")
     assert not list(tmp_path.glob("*.zip")) + list(tmp_path.glob(".*part"))
+
+
+def test_an_order_may_rest_only_on_stages_that_are_shown(tmp_path: Path, record: Recorder) -> None:
+    recorded = record(3)
+    first, second, _ = recorded.stages
+    path = tmp_path / "post.png"
+    path.write_bytes(b"picture")
+    found = finding(path, Order.UNCLEAR, stage=first, first_stage=first, last_stage=second)
+    post = package.Post(path, "png", found)
+    with pytest.raises(UsageError) as caught:
+        recorded.export(tmp_path / "pack.zip", chosen=[first], post=post)
+    assert caught.value.code == "export-finding-hidden"
+    assert f"{first},{second}" in caught.value.message("en")
+    assert not (tmp_path / "pack.zip").exists()
+    recorded.export(tmp_path / "pack.zip", chosen=[first, second], post=post)
+    assert verify(tmp_path / "pack.zip", NOBODY).order is Order.UNCLEAR
+
+
+def test_ledger_that_begins_to_count_later_says_that_gaps_may_be_missing_until_then(tmp_path: Path) -> None:
+    """Ledgers begun by an earlier version go on; one that counts may not stop."""
+    for counts, counted in (([None, None], False), ([None, 1], True)):
+        made = attack_scene.Hand()
+        made.seal(events=counts[0])
+        made.stage()
+        made.seal(events=counts[1])
+        path = tmp_path / "pack.zip"
+        path.write_bytes(attack_scene.pack(made.contents()))
+        assert verify(path, NOBODY).gaps_counted is counted
+        assert standalone.check(path, [])["gaps_counted"] is counted

@@ -91,6 +91,23 @@ def test_resume_goes_on_where_the_last_entry_stands(store: SqliteStore, key: Ed2
         ledger.append(EntryType.HEARTBEAT)  # the writer that was overtaken cannot fork the chain
 
 
+def test_checkpoints_count_what_is_no_stage_also_after_a_restart(
+    store: SqliteStore, key: Ed25519PrivateKey
+) -> None:
+    ledger = Ledger.start(store, key, "screen")
+    ledger.append(EntryType.STAGE, picture=PICTURE)
+    ledger.append(EntryType.GAP, {"reason": "sleep"})
+    ledger.checkpoint([])
+    again = Ledger.resume(store, ledger.session, key)
+    again.append(EntryType.STAGE, picture=PICTURE)
+    again.append(EntryType.SESSION_END)
+    again.checkpoint([])
+    counts = [
+        note.verify(each.note, key.public_key()).events for each in store.checkpoints(ledger.session.id)
+    ]
+    assert counts == [2, 3]
+
+
 @pytest.mark.parametrize("table", ["entries", "checkpoints", "tokens"])
 def test_evidence_cannot_be_changed_or_removed(
     tmp_path: Path, store: SqliteStore, key: Ed25519PrivateKey, table: str

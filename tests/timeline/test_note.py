@@ -1,12 +1,14 @@
 """Checkpoints: the exact bytes of a signed note, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sakigake.errors import VerificationError
-from sakigake.timeline import note
+from sakigake.timeline import keys, note
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 CHECKPOINT = note.Checkpoint("ab" * 16, 7, bytes(range(32)), "cd" * 32, "ef" * 32)
@@ -15,6 +17,24 @@ NOTE = note.sign(CHECKPOINT, KEY)
 
 def test_note_reads_back() -> None:
     assert note.verify(NOTE, KEY.public_key()) == CHECKPOINT
+
+
+def test_count_of_events_is_signed_and_read_back() -> None:
+    counted = replace(CHECKPOINT, events=3)
+    signed = note.sign(counted, KEY)
+    assert signed.splitlines()[3] == b"events 3"
+    assert note.verify(signed, KEY.public_key()) == counted
+    with pytest.raises(VerificationError):
+        note.verify(signed.replace(b"events 3", b"events 2"), KEY.public_key())
+
+
+def test_only_keys_that_bind_a_signature_are_sound() -> None:
+    assert all(keys.is_sound(Ed25519PrivateKey.generate().public_key().public_bytes_raw()) for _ in range(50))
+    identity = bytes((1, *bytes(31)))
+    # Under the identity one signature fits whatever text, which is why such keys are refused.
+    for text in (b"one list", b"another list"):
+        Ed25519PublicKey.from_public_bytes(identity).verify(identity + bytes(32), text)
+    assert not keys.is_sound(identity)
 
 
 def test_key_id_is_the_one_c2sp_defines() -> None:

@@ -1,0 +1,230 @@
+"""Make the conformance vectors that `sakigake selftest` checks: config/vectors-v1.json.
+
+    python -m bench.make_vectors
+
+Everything is fixed but the time token, which is asked of a throw-away authority of `openssl ts` and so differs in each
+run; there is no reason to run this again unless the format changes.
+"""
+
+import base64
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import cv2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from desk.demo import authority as demo
+from sakigake.anchor import rfc3161
+from sakigake.anchor.trust import Trust
+from sakigake.clock import to_ms
+from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
+from sakigake.timeline import merkle, note
+from sakigake.timeline.entry import canonical
+from tests.fingerprint.pictures import face, rings
+
+OUT = Path(__file__).resolve().parents[1] / "config" / "vectors-v1.json"
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33)
+
+
+def b64(raw: bytes) -> str:
+    """Return base64."""
+    return base64.b64encode(raw).decode()
+
+
+def json_vectors() -> dict[str, Any]:
+    """Return objects with their one form, and texts (base64) that are refused."""
+    accepted: list[dict[str, Any]] = [
+        {},
+        {"b": 1, "a": 2, "A": 3, "_": 4, "1": 5},
+        {"n": 0, "low": -(2**53 - 1), "high": 2**53 - 1},
+        {"text": 'quote " slash / back \\ tab \t line \n bell \u0007 del \u007f'},
+        {"text": "先駆け é 𠮷 \u2028"},
+        {"outer": {"z": "1", "a": {"inner": 1}}},
+    ]
+    refused = [
+        b'{"a":1.0}',
+        b'{"a":1e0}',
+        b'{"a":-0}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":9007199254740992}',
+        b'{"a":01}',
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":2}',
+        b'{"a": 1}',
+        b'{"a":true}',
+        b'{"a":null}',
+        b'{"a":[]}',
+        b'{"a":"\\u0041"}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\ud800"}',
+        '{"a":"e\u0301"}'.encode(),
+        '{"\u00e9":1}'.encode(),
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":"\xff"}',
+        b'{"a":1}\n',
+        b"[]",
+        b"",
+    ]
+    return {
+        "accepted": [{"value": value, "canonical": b64(canonical(value))} for value in accepted],
+        "refused": [b64(raw) for raw in refused],
+    }
+
+
+def tree_vectors() -> dict[str, Any]:
+    """Return leaves and roots for growing sizes, and an audit path of every leaf of some."""
+    entries = [f"entry {number}".encode() for number in range(max(SIZES))]
+    leaves = [merkle.leaf_hash(entry) for entry in entries]
+    return {
+        "entries": "the texts `entry 0`, `entry 1` …",
+        "leaves": [leaf.hex() for leaf in leaves],
+        "roots": {str(size): merkle.root(leaves[:size]).hex() for size in SIZES},
+        "proofs": [
+            {
+                "size": size,
+                "index": at,
+                "path": [node.hex() for node in merkle.inclusion_proof(at, leaves[:size])],
+            }
+            for size in (1, 5, 8, 33)
+            for at in sorted({0, size // 2, size - 1})
+        ],
+    }
+
+
+def note_vectors() -> dict[str, Any]:
+    """Return a key, checkpoints with their signed notes, and notes that are refused."""
+    seed = bytes(range(32))
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    root = sha256(b"root").digest()
+    stated = [
+        note.Checkpoint("ab" * 16, 7, root, None, None),
+        note.Checkpoint("ab" * 16, 7, root, "cd" * 32, "ef" * 32, 3),
+    ]
+    notes = [note.sign(each, key) for each in stated]
+    last = notes[-1]
+    head, line = last.split(b"\n\n")
+    refused = {
+        "size changed": last.replace(b"\n7\n", b"\n8\n"),
+        "no signature": head + b"\n\n",
+        "two signatures": last + line,
+        "carriage returns": last.replace(b"\n", b"\r\n"),
+        "key id of another key": last[:-92] + (b"AAAA" if last[-92:-88] != b"AAAA" else b"BBBB") + last[-88:],
+        "line added": last.replace(b"\n\n", b"\nmore\n\n"),
+        "leading zero": last.replace(b"\n7\n", b"\n07\n"),
+    }
+    return {
+        "seed": seed.hex(),
+        "public": key.public_key().public_bytes_raw().hex(),
+        "accepted": [
+            {
+                "ledger": each.ledger,
+                "size": each.size,
+                "root": each.root.hex(),
+                "events": each.events,
+                "prev": each.prev,
+                "after": each.after,
+                "note": b64(raw),
+            }
+            for each, raw in zip(stated, notes, strict=True)
+        ],
+        "refused": {name: b64(raw) for name, raw in refused.items()},
+        "unsound_keys": [
+            each.to_bytes(32, "little").hex()
+            for each in (
+                0,
+                1,
+                2**255 - 20,
+                2**255 - 18,
+                2**255 - 1,
+                2707385501144840649318225287225658788936804267575313519463743609750303402022,
+            )
+        ],
+    }
+
+
+def token_vectors() -> dict[str, Any]:
+    """Return a token with its bounds, changes of it that are refused, and intervals from several tokens."""
+    data = b"sakigake conformance vector 1\n"
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        demo.create(place, "accuracy = secs:1, millisecs:500, microsecs:100")
+        raw = rfc3161.normal_form(demo.reply(place, rfc3161.build_request(data)))
+        root = (place / "root.pem").read_bytes()
+    reading = rfc3161.read_token(raw, data, Trust().with_roots(root, "vectors"))
+    assert reading.authority
+    at = list(range(0, len(raw), max(1, len(raw) // 60)))
+    return {
+        "root": root.decode(),
+        "data": b64(data),
+        "token": b64(raw),
+        "low": to_ms(reading.low),
+        "high": to_ms(reading.high),
+        "refused_bits": [[place, place % 8] for place in at],
+        "bounds": {
+            "tokens": {
+                "a": [1, 1000, 2000],
+                "b": [4, 5000, 6000],
+                "c": [8, 4000, 5500],
+                "d": [8, 9000, 9500],
+            },
+            "afters": [[1, "a"], [2, None], [4, "b"], [6, "c"], [7, "unknown"]],
+            "intervals": intervals(
+                {
+                    "0": (None, 2000),
+                    "1": (1000, 5500),
+                    "3": (1000, 5500),
+                    "5": (5000, 5500),
+                    "7": (5000, 5500),
+                    "8": (5000, None),
+                }
+            ),
+        },
+    }
+
+
+def intervals(ends: dict[str, tuple[int | None, int | None]]) -> dict[str, Sequence[int | None]]:
+    """Return the intervals as lists, worked out by hand."""
+    return {seq: list(pair) for seq, pair in ends.items()}
+
+
+def picture_vectors() -> list[dict[str, Any]]:
+    """Return pictures as PNG with the digest of their pixels and their fingerprints."""
+    found = []
+    for name, pixels in (("face", face(240, 180)), ("rings", rings(160, 120))):
+        png = bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
+        found.append(
+            {
+                "name": name,
+                "png": b64(png),
+                "pixels": pixel_digest_v1(pixels),
+                "version": VERSION,
+                "fingerprint": b64(fingerprint_v1(pixels)),
+            }
+        )
+    return found
+
+
+def main() -> int:
+    """Write the file."""
+    record = {
+        "v": 1,
+        "about": "Conformance vectors of the evidence format, version 1: see docs/evidence-format.md. Octets are base64 or hex.",
+        "canonical_json": json_vectors(),
+        "tree": tree_vectors(),
+        "note": note_vectors(),
+        "token": token_vectors(),
+        "pictures": picture_vectors(),
+    }
+    OUT.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(OUT.name, OUT.stat().st_size)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
