@@ -37,6 +37,7 @@ def status(pid: int | str) -> dict[str, float]:
     fields = dict(line.split(":", 1) for line in lines)
     return {
         "rss_mb": int(fields["VmRSS"].split()[0]) * 1024 / 1e6,
+        "own_mb": int(fields["RssAnon"].split()[0]) * 1024 / 1e6,  # without pages of files, such as libraries
         "peak_mb": int(fields["VmHWM"].split()[0]) * 1024 / 1e6,
         "threads": int(fields["Threads"]),
         "files": len(list(Path(f"/proc/{pid}/fd").iterdir())),
@@ -155,7 +156,7 @@ def child(ticks: int) -> None:
                 "tick_ms_median": round(statistics.median(costs), 2),
                 "tick_ms_p99": round(costs[int(len(costs) * 0.99)], 2),
                 "all_threads_ms_per_tick": round(used / looker.looks * 1000, 2),
-                "grown": {key: grown(samples, key) for key in ("rss_mb", "threads", "files")},
+                "grown": {key: grown(samples, key) for key in ("rss_mb", "own_mb", "threads", "files")},
             }
         )
     )
