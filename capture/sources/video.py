@@ -4,7 +4,9 @@ The time of a picture is its presentation time in the file, and that is all a fi
 close enough together only they are decoded, which is ten times quicker.
 """
 
+import errno
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,10 @@ class VideoSource:
 
     def open(self) -> None:
         """Open the file; raises NotFoundError, UsageError or SakigakeError with one sentence."""
-        if not self._path.is_file():  # a pipe would keep us waiting
+        if not self._path.exists():
             raise NotFoundError("video-missing", path=self._path)
+        if not self._path.is_file():  # a pipe would keep us waiting
+            raise UsageError("video-unreadable", path=self._path, why=os.strerror(errno.EINVAL))
         av = _av()
         options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
         try:

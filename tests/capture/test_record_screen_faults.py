@@ -73,7 +73,7 @@ def test_an_x_server_that_is_frozen_from_the_start_is_one_sentence(tmp_path: Pat
         tried = command(tmp_path, "start", *SCREEN, display=server.name)
         server.signal(signal.SIGCONT)
     assert tried.returncode == 1
-    assert tried.stderr.startswith("sakigake: The screen cannot be read")
+    assert tried.stderr.startswith("sakigake: What is to be recorded does not answer")
     with Kept(tmp_path) as kept:
         assert kept.sessions == []
 

