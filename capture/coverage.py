@@ -37,6 +37,7 @@ class Coverage:
         self._slept = elapsed.slept_ns()
         self._reason = ""
         self._paused = False
+        self._early = ""
 
     @property
     def reason(self) -> str:
@@ -54,7 +55,7 @@ class Coverage:
             since = max(self._good, self._told)
             limit = interval_s * SECOND if self._reason else _hole(interval_s)
             gap = self._gap(self._reason or self._cause(slept), now - since) if now - since > limit else None
-            self._good, self._slept, self._reason = now, slept, ""
+            self._good, self._slept, self._reason, self._early = now, slept, "", ""
             return gap
 
     def bad(self, reason: str) -> Gap | None:
@@ -72,11 +73,11 @@ class Coverage:
             self._paused, self._reason = True, ""
             return gap
 
-    def waited(self) -> None:
-        """Note a look that was only too early: the stretch up to now is none that a stall left."""
+    def early(self, reason: str, interval_s: float) -> None:
+        """Note a look that came in time but was too early to keep: a gap that comes of it is no stall."""
         with self._lock:
-            if not self._reason and not self._paused:
-                self._told = self._elapsed.now()
+            if self._elapsed.now() - max(self._good, self._told) <= _hole(interval_s):
+                self._early = reason
 
     def resume(self) -> None:
         """Note that looks are called for again: what lies before this moment is no gap."""
@@ -107,7 +108,7 @@ class Coverage:
         return Gap(reason, length // 1_000_000)
 
     def _cause(self, slept: int) -> str:
-        return "sleep" if slept - self._slept > SLEPT_NS else "stall"
+        return "sleep" if slept - self._slept > SLEPT_NS else self._early or "stall"
 
 
 def _hole(interval_s: float) -> float:

@@ -210,7 +210,7 @@ class Looker:
             self._heartbeat_if_due()
             return
         if seen.reason in PASSING and now - self._unseen_since < PASSING_NS:
-            self._coverage.waited()
+            self._coverage.early(seen.reason, self.pacer.interval_s)
             return
         why = seen.detail or words.text(key_of(seen.reason))
         if seen.reason in ON_PURPOSE or seen.reason.startswith("privacy-"):

@@ -9,7 +9,7 @@ import json
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ ANSWERS_KEPT = 16
 
 HALT, PAUSE, RESUME, FORGET = "stop", "pause", "resume", "forget"
 FLAGGED = (HALT, PAUSE, RESUME)
+FLAG = ".order"
 DONE, ALREADY, BY_GATE = "done", "already", "by-gate"
 
 
@@ -123,29 +124,35 @@ def _added(raw: str | None, row: dict[str, object], most: int = ANSWERS_KEPT) ->
     return json.dumps([*_listed(raw), row][-most:])
 
 
-def raise_flag(home: Path, do: str) -> Path:
-    """Leave an order where the store takes none; raises OSError. The recorder removes it when it has obeyed."""
-    path = home / f"{do}.order"
-    path.touch(mode=0o600)
+def raise_flag(home: Path, order: Order) -> Path:
+    """Leave an order where the store takes none; raises SakigakeError. It is removed once it is carried out."""
+    path = home / f"{order.do}-{round(order.seconds)}{FLAG}"
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise SakigakeError("record-home-unwritable", path=home, why=error.strerror or error) from error
     return path
 
 
-def take_flags(home: Path, among: Iterable[str] = FLAGGED) -> list[str]:
-    """Return what flags order, and remove them."""
+def flags(home: Path) -> list[tuple[Path, Order]]:
+    """Return the orders that flags stand for; other files are left alone."""
     found = []
-    for do in among:
-        path = home / f"{do}.order"
-        try:
-            path.unlink()
-        except OSError:
-            continue
-        found.append(do)
+    for path in sorted(home.glob(f"*{FLAG}")):
+        do, _, seconds = path.name.removesuffix(FLAG).partition("-")
+        if do in FLAGGED and seconds.isdecimal():
+            found.append((path, Order(do, float(seconds), path.name)))
     return found
+
+
+def clear_flags(home: Path) -> None:
+    """Remove every flag."""
+    for path, _ in flags(home):
+        path.unlink(missing_ok=True)
 
 
 def clear(store: Store, home: Path) -> None:
     """Take back every order that nobody took: it was for an earlier recorder. Raises SakigakeError."""
-    take_flags(home)
+    clear_flags(home)
     for name in (STOP, ORDER, ANSWER):
         store.take_state(name)
 

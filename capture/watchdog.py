@@ -1,12 +1,14 @@
 """Watches over a recording from outside the threads that do it: clocks, missing looks, orders, and the pulse."""
 
+from typing import TYPE_CHECKING
+
 from capture import disk
 from capture.anchoring import Anchoring
 from capture.backlog import Backlog
 from capture.coverage import Coverage
 from capture.elapsed import Elapsed
 from capture.look import Looker
-from capture.orders import HALT, PAUSE, Orders, take_flags
+from capture.orders import HALT, PAUSE, Orders, flags
 from capture.pacer import SECOND
 from capture.pulse import EVERY_S, STOP, Pulse
 from capture.ticker import Ticker
@@ -16,6 +18,9 @@ from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, Session
 from sakigake.settings import Settings
 from sakigake.store.protocol import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STEP_S = 0.5
 JUMP_NS = 2 * SECOND
@@ -43,6 +48,7 @@ class Watchdog:
         anchoring: Anchoring,
     ) -> None:
         self.ordered_to_stop = False
+        self._flag: Path | None = None
         self._settings = settings
         self._session = session
         self._store = store
@@ -79,13 +85,20 @@ class Watchdog:
 
     def _flags(self) -> None:
         """Obey the orders of a disk that takes nothing any more."""
-        for do in take_flags(self._settings.home):
-            if do == HALT:
+        pauses = self._looker.pauses
+        for path, order in flags(self._settings.home):
+            if order.do == HALT:
                 self.ordered_to_stop = True
-            elif do == PAUSE:
-                self._looker.pauses.ask()
-            else:
-                self._looker.pauses.ask_end()
+            elif self._flag != path:
+                if order.do == PAUSE:
+                    pauses.ask(order.seconds or None)
+                else:
+                    pauses.ask_end()
+                self._flag = path
+            if order.do == HALT or not pauses.ordered:
+                path.unlink(missing_ok=True)  # that it is gone says that it was carried out
+                self._flag = None
+            return
 
     def _clocks(self) -> None:
         offset = self._elapsed.offset()

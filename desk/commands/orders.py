@@ -121,11 +121,7 @@ def _flag(configuration: "Settings", order: "Order", timeout_s: float) -> "Answe
     """Give an order that needs no space; its going away is the answer."""
     from capture import orders
 
-    try:
-        flag = orders.raise_flag(configuration.home, order.do)
-    except OSError as error:
-        path, why = configuration.home, error.strerror or error
-        raise errors.SakigakeError("record-home-unwritable", path=path, why=why) from error
+    flag = orders.raise_flag(configuration.home, order)
     until = time.monotonic() + timeout_s
     while flag.exists():
         if time.monotonic() > until:

@@ -248,7 +248,7 @@ def _leave(code: int) -> None:
 def stop() -> int:
     """End the recording that runs."""
     from capture.lock import is_recording_or_about_to
-    from capture.orders import HALT, raise_flag, take_flags
+    from capture.orders import HALT, Order, clear_flags, raise_flag
     from capture.pulse import STOP
     from sakigake import settings
     from sakigake.store.sqlite import SqliteStore
@@ -261,13 +261,13 @@ def stop() -> int:
         store = SqliteStore(configuration.database)
         store.put_state(STOP, "stop")
     except errors.SakigakeError:
-        raise_flag(home, HALT)  # a full disk: this needs no space
+        raise_flag(home, Order(HALT))  # a full disk: this needs no space
     until = time.monotonic() + STOP_TIMEOUT_S
     while is_recording_or_about_to(home):
         if time.monotonic() > until:
             raise errors.SakigakeError("record-stop-slow")
         time.sleep(0.2)
-    take_flags(home)
+    clear_flags(home)
     with suppress(errors.SakigakeError):
         # When the recorder ended by itself just then, the order must not wait for the next.
         if store is not None:

@@ -115,10 +115,17 @@ def test_only_a_wall_clock_that_is_set_changes_the_offset() -> None:
     assert elapsed.offset() == before - 5
 
 
-def test_a_look_that_was_only_too_early_leaves_no_stall_behind(hand: Hand, coverage: Coverage) -> None:
+def test_a_gap_of_looks_that_were_only_too_early_is_no_stall(hand: Hand, coverage: Coverage) -> None:
     coverage.good(1)
-    for _ in range(2):
+    for _ in range(3):
         hand.on(1.0)
-        coverage.waited()
-    hand.on(1.0)
-    assert coverage.pause(1) is None
+        coverage.early("privacy-settling", 1)
+    hand.on(0.5)
+    assert coverage.pause(1) == Gap("privacy-settling", 3500)
+
+
+def test_a_look_that_was_too_early_does_not_hide_the_stall_before_it(hand: Hand, coverage: Coverage) -> None:
+    coverage.good(1)
+    hand.on(60.0)
+    coverage.early("privacy-changed", 1)
+    assert coverage.missing(1) == Gap("stall", 60_000)

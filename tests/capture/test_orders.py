@@ -66,11 +66,21 @@ def test_a_line_that_cannot_be_read_is_no_order(raw: str) -> None:
     assert orders._read(raw) == []
 
 
-def test_flags_are_taken_once(tmp_path: Path) -> None:
-    orders.raise_flag(tmp_path, orders.PAUSE)
-    (tmp_path / "dance.order").touch()
-    assert orders.take_flags(tmp_path) == [orders.PAUSE]
-    assert orders.take_flags(tmp_path) == []
+def test_flags_say_what_and_for_how_long_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    orders.raise_flag(tmp_path, orders.Order(orders.PAUSE, 600.0))
+    others = [tmp_path / name for name in ("dance-0.order", "pause-x.order", "pause.order", "stop-0.txt")]
+    for other in others:
+        other.touch()
+    assert [(order.do, order.seconds) for _, order in orders.flags(tmp_path)] == [("pause", 600.0)]
+    orders.clear_flags(tmp_path)
+    assert orders.flags(tmp_path) == []
+    assert all(other.exists() for other in others)
+
+
+def test_a_flag_that_cannot_be_raised_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SakigakeError) as caught:
+        orders.raise_flag(tmp_path / "missing", orders.Order(orders.HALT))
+    assert caught.value.code == "record-home-unwritable"
 
 
 def fill(path: Path) -> None:
@@ -88,9 +98,11 @@ def test_on_a_full_disk_it_can_still_be_paused_and_stopped(tmp_path: Path) -> No
         with recorder_here(home, Counted()) as here:
             here.wait_told(EntryType.STAGE)
             fill(home / "fill")
-            paused = command(home, "pause")
+            paused = command(home, "pause", "--for", "1h")
             assert (paused.returncode, paused.stderr) == (0, "")
-            wait_until(lambda: here.recorder.looker.pauses.asked, 10)
+            pause = here.recorder.looker.pauses.current  # it has taken hold when the command answers
+            assert pause is not None
+            assert pause.until_ns is not None
             told = command(home, "status")
             assert told.returncode == 1
             assert "disk is full" in told.stdout
