@@ -115,6 +115,20 @@ class StoredToken:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredProof:
+    """A proof of OpenTimestamps that checkpoint `checkpoint` is in the Bitcoin block of `header` (80 bytes).
+
+    `time_low`/`time_high` enclose the block's time. Only proofs whose header was checked are kept.
+    """
+
+    checkpoint: int
+    raw: bytes
+    header: bytes
+    time_low: datetime
+    time_high: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A kept picture, by the digests its commitment binds. Digests are 64 hex digits."""
 
@@ -155,7 +169,8 @@ class Finding:
     """The answer to one check: two separate answers, each with what it rests on.
 
     `stage` is the best fitting entry, `first_stage`..`last_stage` the range that fits nearly as well; the order
-    rests on the whole range (`draft`). `reason` is a slug that says why an answer is `order_unclear` or
+    rests on the whole range (`draft`). `earliest` is the first stage that is alike at all: a post cannot be said to be
+    older than what that one already shows. `reason` is a slug that says why an answer is `order_unclear` or
     `not_comparable`.
     """
 
@@ -177,3 +192,4 @@ class Finding:
     fingerprint_version: str = ""
     post_digest: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
+    earliest: int | None = None

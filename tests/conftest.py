@@ -12,6 +12,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("SAKIGAKE_HOME", str(home))
     monkeypatch.setenv("SAKIGAKE_LANG", "en")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")  # nor their keyring
+    monkeypatch.setenv("SAKIGAKE_OTS", "off")  # no test asks a public calendar, in whatever process
     monkeypatch.delenv("SAKIGAKE_CONFIG", raising=False)
     return home
 

@@ -70,6 +70,8 @@ class LocalAuthority:
     def settings(self) -> str:
         """Return the lines of `sakigake.toml` that make it the one that is asked."""
         lines = (
+            "[ots]",
+            "enabled = false",  # a machine that asks itself for the time asks nobody outside
             "[anchor]",
             f'use = ["{NAME}"]',
             "[[anchor.authority]]",

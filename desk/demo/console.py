@@ -25,6 +25,7 @@ class Console:
             **({"SAKIGAKE_CONFIG": str(config)} if config else {}),
             "SAKIGAKE_HOME": str(folder / "records"),
             "SAKIGAKE_LANG": lang,
+            "SAKIGAKE_OTS": "off",  # a demonstration drawing is nothing for a public calendar
             "PYTHONUTF8": "1",
         }
         self._lock = threading.Lock()

@@ -1,6 +1,6 @@
-"""One request to a time authority over HTTP (RFC 3161 section 3.4), with a limit on everything the other side does.
+"""One request over HTTP, above all to a time authority (RFC 3161 section 3.4), with a limit on all the other side does.
 
-Plain http is fine here: what comes back is signed, and only a digest goes out.
+Plain http is fine here: what comes back is signed or bound by hashes, and only a digest goes out.
 """
 
 import http.client
@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -49,20 +50,39 @@ def request_token(authority: Authority, data: bytes, timeout: float) -> bytes:
 
 
 def exchange(url: str, body: bytes, timeout: float) -> bytes:
-    """Post a request and return what came back; raises NetworkError.
+    """Post a request to a time authority and return what came back; raises NetworkError as `fetch` does."""
+    headers = {"Content-Type": QUERY, "Accept": REPLY}
+    return fetch(url, timeout, MAX_RESPONSE_BYTES, body=body, headers=headers, kind=REPLY)
+
+
+def fetch(
+    url: str,
+    timeout: float,
+    limit: int,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    kind: str | None = None,
+) -> bytes:
+    """Get `url`, or post `body` to it, and return at most `limit` bytes of content type `kind` (None: any).
 
     `timeout` is for the whole exchange, in seconds: an answer that drips in for hours is cut off. Only the look-up
-    of the host's name is out of reach and keeps the system's own limit. Redirects are not followed.
+    of the host's name is out of reach and keeps the system's own limit. Redirects are not followed. Raises
+    NetworkError, with the HTTP status among its values when the other side refused.
     """
     if not check_url(url):
         raise NetworkError("anchor-address", url=url)
-    headers = {"Content-Type": QUERY, "Accept": REPLY, "User-Agent": f"sakigake/{__version__}"}
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - checked above
+    request = urllib.request.Request(  # noqa: S310 - checked above
+        url,
+        data=body,
+        headers={"User-Agent": f"sakigake/{__version__}", **(headers or {})},
+        method="GET" if body is None else "POST",
+    )
     deadline = _Deadline(timeout)
     try:
         with deadline, _opener(deadline).open(request, timeout=timeout) as response:
-            kind = response.headers.get_content_type()
-            answer: bytes = response.read(MAX_RESPONSE_BYTES + 1)
+            answered = response.headers.get_content_type()
+            answer: bytes = response.read(limit + 1)
     except urllib.error.HTTPError as error:
         error.close()
         code = "anchor-redirect" if error.code // 100 == 3 else "anchor-refused"  # noqa: PLR2004 - HTTP classes
@@ -75,9 +95,9 @@ def exchange(url: str, body: bytes, timeout: float) -> bytes:
     # Cutting the connection looks like its regular end to the reader.
     if deadline.passed:
         raise NetworkError("anchor-timeout", url=url, seconds=f"{timeout:g}")
-    if kind != REPLY:
+    if kind is not None and answered != kind:
         raise NetworkError("anchor-not-a-token", url=url)
-    if len(answer) > MAX_RESPONSE_BYTES:
+    if len(answer) > limit:
         raise NetworkError("anchor-too-large", url=url)
     return answer
 

@@ -5,15 +5,14 @@ older jobs are dropped then. A session's first checkpoint is the exception: it k
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from queue import Empty, SimpleQueue
 
 from sakigake.anchor import client
+from sakigake.anchor.thread import AnchorEvent, WorkThread
 from sakigake.anchor.trust import Trust
 from sakigake.clock import Clock
 from sakigake.errors import ConfigError, SakigakeError
@@ -22,26 +21,7 @@ from sakigake.store.protocol import AnchorJob, Store
 
 FIRST_WAIT_S, LONGEST_WAIT_S, JITTER = 5.0, 600.0, 0.2
 SPACING_S = 15.0  # what public authorities ask of scripts
-POLL_S = 1.0
 _SECOND = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class AnchorEvent:
-    """An authority stopped answering, or answers again. Only the recorder's writer may put it into the ledger.
-
-    `kind` is ANCHOR_FAIL or ANCHOR_RESUME, `reason` an error's slug (empty when it answers again), `session` the
-    session whose checkpoint was tried.
-    """
-
-    kind: EntryType
-    session: str
-    authority: str
-    reason: str
-
-    def info(self) -> dict[str, int | str]:
-        """Return what the ledger's entry says."""
-        return {"authority": self.authority, **({"reason": self.reason} if self.reason else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,56 +195,16 @@ class AnchorWorker:
         return (AnchorEvent(EntryType.ANCHOR_RESUME, job.session, job.authority, ""),)
 
 
-class AnchorThread:
-    """Runs a worker beside a recording, on a store of its own. A daemon: it never keeps the program from ending."""
+class AnchorThread(WorkThread):
+    """Runs an AnchorWorker beside a recording."""
 
     def __init__(
         self, open_store: Callable[[], Store], trust: Trust, clock: Clock, *, timeout_s: float = 10.0
     ) -> None:
-        self._open_store = open_store
-        self._trust = trust
-        self._clock = clock
-        self._timeout = timeout_s
-        self._events: SimpleQueue[AnchorEvent] = SimpleQueue()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sakigake-anchor", daemon=True)
+        def work(store: Store) -> AnchorWorker:
+            return AnchorWorker(store, trust, clock, timeout_s=timeout_s)
 
-    def start(self) -> None:
-        """Begin to work."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float | None = None) -> bool:
-        """End the work; a request under way is waited for, `timeout_s` at most. Says whether the thread has ended."""
-        self._stop.set()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def events(self) -> list[AnchorEvent]:
-        """Take the events there are, oldest first."""
-        taken = []
-        while True:
-            try:
-                taken.append(self._events.get_nowait())
-            except Empty:
-                return taken
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                store = self._open_store()
-                try:
-                    self._loop(AnchorWorker(store, self._trust, self._clock, timeout_s=self._timeout))
-                finally:
-                    store.close()
-            except SakigakeError as error:
-                # A full disk or a lost drive: the recorder meets it too and says so; the jobs wait in the store.
-                self._events.put(AnchorEvent(EntryType.ANCHOR_FAIL, "", "", error.code))
-                self._stop.wait(FIRST_WAIT_S)
-
-    def _loop(self, worker: AnchorWorker) -> None:
-        while not self._stop.wait(POLL_S):
-            for event in worker.run_once().events:
-                self._events.put(event)
+        super().__init__(open_store, work, "sakigake-anchor")
 
 
 def drain(

@@ -136,6 +136,8 @@ def _from_settings(row: object) -> Authority:
     pins = table.get("pins", [])
     if not all(isinstance(text, str) for text in texts) or not (texts[0] and texts[1]) or not _are_pins(pins):
         raise ConfigError("anchor-authority-incomplete", name=texts[0] or "?")
+    if texts[0] == "bitcoin":
+        raise ConfigError("anchor-name-taken", name=texts[0])
     name, path = texts[0], Path(texts[1]).expanduser()
     try:
         pem = path.read_bytes()

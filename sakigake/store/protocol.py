@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredToken
+from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredProof, StoredToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,28 @@ class AnchorJob:
     authority: str
     tries: int
     next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A calendar's promise about a checkpoint: `raw` is the proof that ends there; not to be asked before `next_at`."""
+
+    session: str
+    checkpoint: int
+    calendar: str
+    raw: bytes
+    submitted: datetime
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unpromised:
+    """A session whose newest checkpoint was given to no calendar; `since` is the last time one was, or its start."""
+
+    session: str
+    checkpoint: int
+    since: datetime
+    ended: bool
 
 
 class Store(Protocol):
@@ -68,7 +90,7 @@ class Store(Protocol):
         """
 
     def sealed(self, session: str) -> int:
-        """Return how many entries, from the first, a trusted time token covers."""
+        """Return how many entries, from the first, a trusted time token or a Bitcoin block covers."""
 
     def leaves(self, session: str) -> list[bytes]:
         """Return the leaf hashes in order."""
@@ -102,6 +124,24 @@ class Store(Protocol):
 
         The job of checkpoint 0 stays, since a session's beginning should have a token of its own.
         """
+
+    def unpromised(self) -> list[Unpromised]:
+        """Return the sessions whose newest checkpoint no calendar has been given."""
+
+    def add_promises(self, session: str, checkpoint: int, promises: Sequence[Promise]) -> None:
+        """Keep what calendars promised about a checkpoint; one a calendar has made before stays as it is."""
+
+    def promises(self, session: str | None = None) -> list[Promise]:
+        """Return the promises about checkpoints that no block holds yet, oldest first."""
+
+    def put_off(self, promise: Promise, next_at: datetime) -> None:
+        """Set when to ask again what became of a promise."""
+
+    def add_proof(self, session: str, proof: StoredProof) -> None:
+        """Keep a proof that reaches a block; the first one of a checkpoint stays."""
+
+    def proofs(self, session: str) -> list[StoredProof]:
+        """Return the proofs that reach a block, in the order of their checkpoints."""
 
     def put_state(self, name: str, value: str) -> None:
         """Set a piece of working state, such as the recorder's pulse."""

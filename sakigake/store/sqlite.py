@@ -12,7 +12,9 @@ from pathlib import Path
 from sakigake.clock import from_ms, to_ms
 from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredToken
+from sakigake.store.proofs import ProofTables
 from sakigake.store.protocol import AnchorJob
+from sakigake.store.values import as_bytes, as_int
 
 MIN_SQLITE = (3, 37)  # STRICT tables
 _ENTRY = "seq, type, raw, leaf, opening, fp_opening, fingerprint"
@@ -20,7 +22,7 @@ _ADD_ENTRY = f"INSERT INTO entries (session, {_ENTRY}) VALUES (?, ?, ?, ?, ?, ?,
 FORGOTTEN = "forgotten.files"
 
 
-class SqliteStore:
+class SqliteStore(ProofTables):
     """One connection, usable from several threads one at a time. Several processes may hold one each."""
 
     def __init__(self, path: Path) -> None:
@@ -108,16 +110,16 @@ class SqliteStore:
             Session(
                 id=str(row[0]),
                 ledger=str(row[1]),
-                started=from_ms(_int(row[2])),
+                started=from_ms(as_int(row[2])),
                 source=str(row[3]),
-                ended=None if row[4] is None else from_ms(_int(row[4])),
+                ended=None if row[4] is None else from_ms(as_int(row[4])),
             )
             for row in rows
         ]
 
     def public_key(self, session: str) -> bytes:
         """Return the raw Ed25519 key of a session."""
-        return _bytes(self._read("SELECT public_key FROM sessions WHERE id = ?", session)[0][0])
+        return as_bytes(self._read("SELECT public_key FROM sessions WHERE id = ?", session)[0][0])
 
     def append(self, session: str, entry: StoredEntry) -> None:
         """Add the next entry."""
@@ -137,7 +139,7 @@ class SqliteStore:
             yield from map(_entry, rows)
             if len(rows) < page:
                 return
-            after = _int(rows[-1][0])
+            after = as_int(rows[-1][0])
 
     def entry(self, session: str, seq: int) -> StoredEntry | None:
         """Return one entry."""
@@ -153,14 +155,14 @@ class SqliteStore:
         return _entry(rows[0]) if rows else None
 
     def sealed(self, session: str) -> int:
-        """Return how many entries, from the first, a trusted time token covers."""
+        """Return how many entries, from the first, a trusted time token or a Bitcoin block covers."""
         rows = self._read(
-            "SELECT max(checkpoints.size) FROM tokens JOIN checkpoints"
-            " ON checkpoints.session = tokens.session AND checkpoints.number = tokens.checkpoint"
-            " WHERE tokens.session = ? AND tokens.trusted = 1",
+            "SELECT max(size) FROM checkpoints AS point WHERE session = ? AND (EXISTS (SELECT 1 FROM tokens"
+            " WHERE session = point.session AND checkpoint = point.number AND trusted = 1) OR EXISTS (SELECT 1"
+            " FROM ots_proofs WHERE session = point.session AND checkpoint = point.number))",
             session,
         )
-        return 0 if rows[0][0] is None else _int(rows[0][0])
+        return 0 if rows[0][0] is None else as_int(rows[0][0])
 
     def forget(self, session: str, seqs: Sequence[int], entry: StoredEntry, files: Sequence[str]) -> bool:
         """Forget what opens some entries, add an entry that says so and note the files; False: sealed by now."""
@@ -202,7 +204,7 @@ class SqliteStore:
     def leaves(self, session: str) -> list[bytes]:
         """Return the leaf hashes in order."""
         return [
-            _bytes(row[0])
+            as_bytes(row[0])
             for row in self._read("SELECT leaf FROM entries WHERE session = ? ORDER BY seq", session)
         ]
 
@@ -223,7 +225,7 @@ class SqliteStore:
         rows = self._read(
             "SELECT number, size, note FROM checkpoints WHERE session = ? ORDER BY number", session
         )
-        return [StoredCheckpoint(_int(row[0]), _int(row[1]), _bytes(row[2])) for row in rows]
+        return [StoredCheckpoint(as_int(row[0]), as_int(row[1]), as_bytes(row[2])) for row in rows]
 
     def add_token(self, session: str, token: StoredToken) -> None:
         """Add a token and end its job."""
@@ -256,12 +258,12 @@ class SqliteStore:
         )
         return [
             StoredToken(
-                checkpoint=_int(row[0]),
+                checkpoint=as_int(row[0]),
                 authority=str(row[1]),
-                raw=_bytes(row[2]),
-                digest=_bytes(row[3]),
-                time_low=from_ms(_int(row[4])),
-                time_high=from_ms(_int(row[5])),
+                raw=as_bytes(row[2]),
+                digest=as_bytes(row[3]),
+                time_low=from_ms(as_int(row[4])),
+                time_high=from_ms(as_int(row[5])),
                 trusted=bool(row[6]),
             )
             for row in rows
@@ -273,7 +275,7 @@ class SqliteStore:
             "SELECT digest FROM tokens WHERE session = ? AND trusted = 1 ORDER BY time_low_ms DESC, rowid DESC LIMIT 1",
             session,
         )
-        return _bytes(rows[0][0]) if rows else None
+        return as_bytes(rows[0][0]) if rows else None
 
     def due_jobs(self, now: datetime) -> list[AnchorJob]:
         """Return the jobs that may be tried now, newest checkpoint first."""
@@ -288,7 +290,7 @@ class SqliteStore:
             session,
         )
         return [
-            AnchorJob(str(row[0]), _int(row[1]), str(row[2]), _int(row[3]), from_ms(_int(row[4])))
+            AnchorJob(str(row[0]), as_int(row[1]), str(row[2]), as_int(row[3]), from_ms(as_int(row[4])))
             for row in rows
         ]
 
@@ -366,23 +368,11 @@ def _row(session: str, entry: StoredEntry) -> tuple[object, ...]:
 
 def _entry(row: tuple[object, ...]) -> StoredEntry:
     return StoredEntry(
-        seq=_int(row[0]),
+        seq=as_int(row[0]),
         type=EntryType(str(row[1])),
-        raw=_bytes(row[2]),
-        leaf=_bytes(row[3]),
-        opening=None if row[4] is None else _bytes(row[4]),
-        fp_opening=None if row[5] is None else _bytes(row[5]),
-        fingerprint=None if row[6] is None else _bytes(row[6]),
+        raw=as_bytes(row[2]),
+        leaf=as_bytes(row[3]),
+        opening=None if row[4] is None else as_bytes(row[4]),
+        fp_opening=None if row[5] is None else as_bytes(row[5]),
+        fingerprint=None if row[6] is None else as_bytes(row[6]),
     )
-
-
-def _int(value: object) -> int:
-    if not isinstance(value, int):
-        raise SakigakeError("store-read-failed", why=f"{type(value).__name__} where a number belongs")
-    return value
-
-
-def _bytes(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        raise SakigakeError("store-read-failed", why=f"{type(value).__name__} where bytes belong")
-    return value

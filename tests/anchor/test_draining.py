@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from desk.demo import authority as demo
-from sakigake.anchor import queue
+from sakigake.anchor import thread as beside
 from sakigake.anchor.queue import AnchorThread, drain
 from sakigake.clock import Clock
 from sakigake.errors import SakigakeError
@@ -52,8 +52,8 @@ def test_draining_ends_at_its_deadline(store: SqliteStore, folder: Path, moment:
 def test_the_thread_works_on_a_store_of_its_own(
     tmp_path: Path, store: SqliteStore, folder: Path, moment: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "POLL_S", 0.02)
-    monkeypatch.setattr(queue, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(beside, "POLL_S", 0.02)
+    monkeypatch.setattr(beside, "REOPEN_S", 0.05)
     drawing = Drawing(store, moment)
     drawing.checkpoint("a")
     with demo.local_authority(folder) as early:
@@ -68,7 +68,7 @@ def test_the_thread_works_on_a_store_of_its_own(
 
     thread = AnchorThread(open_store, trust(folder, a=f"http://127.0.0.1:{port}"), Clock(), timeout_s=2)
     thread.start()
-    events: list[queue.AnchorEvent] = []
+    events: list[beside.AnchorEvent] = []
 
     def until(count: int) -> None:
         deadline = time.monotonic() + 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from desk.demo import authority as demo
-from sakigake.anchor import client, queue, rfc3161
+from sakigake.anchor import client, rfc3161, thread
 from sakigake.anchor.queue import choose, wait_after
 from sakigake.anchor.trust import Authority, Trust
 from sakigake.clock import from_ms
@@ -58,7 +58,7 @@ def test_an_outage_loses_nothing_and_is_made_up_for_in_minutes(
     dead = trust(folder, a=NOWHERE, b=NOWHERE, c=NOWHERE)
     drawing, patient = Drawing(store, moment), worker(store, dead, moment)
     tried = 0
-    events: list[queue.AnchorEvent] = []
+    events: list[thread.AnchorEvent] = []
     for number in range(minutes):
         drawing.checkpoint(*choose(dead, number, important=number in (0, 20)))
         for _ in range(4):
@@ -75,7 +75,7 @@ def test_an_outage_loses_nothing_and_is_made_up_for_in_minutes(
         alive = worker(store, trust(folder, a=back.url, b=back.url, c=back.url), moment)
         alive._down = {"a", "b", "c"}
         back_at = moment.wall
-        resumed: list[queue.AnchorEvent] = []
+        resumed: list[thread.AnchorEvent] = []
         while drawing.waiting():
             resumed += alive.run_once().events
             moment.on(15)

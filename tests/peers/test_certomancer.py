@@ -3,10 +3,8 @@
 It lives in its own environment, since it pins another version of cryptography than we do.
 """
 
-import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from sakigake.anchor import client, rfc3161
 from sakigake.anchor.trust import Authority, Trust
 from sakigake.errors import SakigakeError
 from tests.peers import forge
+from tests.peers.elsewhere import program
 
 pytestmark = pytest.mark.slow
 
@@ -101,33 +100,9 @@ class World:
         return Authority(service, f"{self.url}/world/tsa/{service}", known.roots, (), "test", known.between)
 
 
-def program(cache: Path) -> Path:
-    """Return the certomancer command, installed into its own environment if need be."""
-    folder = cache / RELEASE.partition("==")[2]
-    command = folder / ("Scripts" if os.name == "nt" else "bin") / "certomancer"
-    if command.exists():
-        return command
-    python = command.parent / "python"
-    steps = (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", RELEASE],
-    )
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["?"])[-1]
-            sentence = (
-                f"The peer {RELEASE} could not be installed ({said}). Give pip a package index and try again."
-            )
-            if os.environ.get("SAKIGAKE_REQUIRE_PEERS") == "1":
-                pytest.fail(sentence)
-            pytest.skip(sentence)
-    return command
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[World]:
-    command = program(pytestconfig.cache.mkdir("certomancer"))
+    command = program(pytestconfig.cache.mkdir("certomancer"), RELEASE, "certomancer")
     folder = tmp_path_factory.mktemp("world")
     (folder / "keys").mkdir()
     for number, name in enumerate(("root", "middle", "signer", "elliptic", "expired")):
