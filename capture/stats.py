@@ -43,6 +43,8 @@ class StatsTable:
             raise UsageError("stats-taken", path=path) from error
         except OSError as error:
             raise UsageError("stats-unwritable", path=path, why=error.strerror) from error
+        self._path = path
+        self._rows = 0
         self._writer = csv.writer(self._file)
         self._writer.writerow(COLUMNS)
 
@@ -61,7 +63,12 @@ class StatsTable:
         row += ["" if said.reverts_to is None else said.reverts_to, said.why, f"{cpu_ms:.2f}"]
         self._writer.writerow([*row, *("" if value is None else f"{value:.5g}" for value in values)])
         self._file.flush()
+        self._rows += 1
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; one without a row goes, so that a start that failed does not bar the next."""
+        if self._file.closed:
+            return
         self._file.close()
+        if not self._rows:
+            self._path.unlink(missing_ok=True)

@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sakigake import __version__
 from sakigake.clock import Clock, boot_id, from_ms
+from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, Picture, Session, StoredCheckpoint, StoredEntry
 from sakigake.store.protocol import Store
-from sakigake.timeline import merkle, note
+from sakigake.timeline import merkle, note, rotation
 from sakigake.timeline.entry import (
     ZERO_LEAF,
     Info,
@@ -19,6 +20,7 @@ from sakigake.timeline.entry import (
     open_picture,
     write_entry,
 )
+from sakigake.timeline.heads import Heads, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,19 @@ class Ledger:
         self._prev = ZERO_LEAF
         self._events = 0  # entries that are not stages
         self._boot = ""
+        self._heads: Heads | None = None
+        self._owed: bytes | None = None  # signed, made the head, and not in the store yet
+        self.headless = False  # gone on with without a head to hold it against
 
     @classmethod
-    def start(cls, store: Store, key: Ed25519PrivateKey, source: str, clock: Clock | None = None) -> "Ledger":
+    def start(
+        cls,
+        store: Store,
+        key: Ed25519PrivateKey,
+        source: str,
+        clock: Clock | None = None,
+        heads: Heads | None = None,
+    ) -> "Ledger":
         """Open a new session with its first entry, which names the key and the program."""
         clock = clock or Clock()
         wall = clock.wall_ns() // 1_000_000
@@ -69,17 +81,32 @@ class Ledger:
         )
         ledger = cls(store, session, key, clock)
         ledger._boot = boot
+        ledger._heads = heads
         store.add_session(session, public)
         ledger._keep(StoredEntry(0, EntryType.SESSION_START, raw, leaf))
         return ledger
 
     @classmethod
     def resume(
-        cls, store: Store, session: Session, key: Ed25519PrivateKey, clock: Clock | None = None
+        cls,
+        store: Store,
+        session: Session,
+        key: Ed25519PrivateKey,
+        clock: Clock | None = None,
+        heads: Heads | None = None,
     ) -> "Ledger":
-        """Go on with a session that a crash or a restart cut off."""
+        """Go on with a session that a crash or a restart cut off.
+
+        Raises SakigakeError (`ledger-behind`) when the store lacks what was signed last: it was put back from a backup.
+        """
         ledger = cls(store, session, key, clock or Clock())
         leaves = store.leaves(session.id)
+        if heads is not None:
+            compared = heads.compare(store, session, leaves)
+            if compared.standing is Standing.BEHIND:
+                raise SakigakeError("ledger-behind", session=session.id)
+            ledger._heads, ledger._owed = heads, compared.owed
+            ledger.headless = compared.standing is Standing.MISSING
         ledger._tree = merkle.Frontier(leaves)
         ledger._prev = leaves[-1].hex() if leaves else ZERO_LEAF
         ledger._events = len(leaves) - sum(1 for _ in store.entries(session.id, EntryType.STAGE))
@@ -164,12 +191,25 @@ class Ledger:
         self._prev = entry.leaf.hex()
         self._events += entry.type is not EntryType.STAGE
 
+    def continue_key(self, old: Ed25519PrivateKey, reason: str) -> StoredEntry:
+        """Write, as entry 1, that this ledger's key continues an older one; both sign it."""
+        return self.append(EntryType.KEY_ROTATE, rotation.sign(self.session.ledger, old, self._key, reason))
+
     def checkpoint(self, authorities: list[str]) -> StoredCheckpoint | None:
-        """Sign the entries so far and queue the checkpoint for `authorities`; None when nothing is new."""
+        """Sign the entries so far and queue the checkpoint for `authorities`; None when nothing is new.
+
+        What is signed becomes the head before it enters the store. When the second step fails, now or by a power cut,
+        the next call ends it with the same bytes, so that no two checkpoints ever follow one.
+        """
         earlier = self._store.checkpoints(self.session.id)
+        known = len(earlier)
+        if self._owed is not None:
+            if not earlier or earlier[-1].note != self._owed:
+                earlier.append(self._add(len(earlier), self._owed, authorities))
+            self._owed = None
         last = earlier[-1] if earlier else None
         if last and last.size == self.size:
-            return None
+            return last if len(earlier) > known else None
         token = self._store.newest_token(self.session.id)
         signed = note.sign(
             note.Checkpoint(
@@ -182,6 +222,15 @@ class Ledger:
             ),
             self._key,
         )
-        checkpoint = StoredCheckpoint(number=len(earlier), size=self.size, note=signed)
+        if self._heads is not None:
+            self._heads.put(self.session.ledger, signed)
+            self._owed = signed
+        checkpoint = self._add(len(earlier), signed, authorities)
+        self._owed = None
+        return checkpoint
+
+    def _add(self, number: int, signed: bytes, authorities: list[str]) -> StoredCheckpoint:
+        stated = note.verify(signed, self._key.public_key())
+        checkpoint = StoredCheckpoint(number=number, size=stated.size, note=signed)
         self._store.add_checkpoint(self.session.id, checkpoint, authorities)
         return checkpoint

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sakigake.model import EntryType, Interval, StoredEntry, StoredToken
+from sakigake.model import EntryType, Interval, StoredEntry, StoredProof, StoredToken
 from sakigake.store.protocol import Store
 from sakigake.timeline.bounds import TokenTime, bounds
 from sakigake.timeline.entry import Entry, parse_entry
@@ -17,11 +17,33 @@ def token_times(sizes: dict[int, int], tokens: Iterable[StoredToken]) -> dict[st
     }
 
 
+def block_times(sizes: dict[int, int], proofs: Iterable[StoredProof]) -> dict[str, TokenTime]:
+    """Return the times of the blocks that hold checkpoints. No entry can name one: they only bound from above."""
+    return {
+        f"block of {proof.checkpoint}": TokenTime(sizes[proof.checkpoint], proof.time_low, proof.time_high)
+        for proof in proofs
+    }
+
+
 def entry_bounds(store: Store, session: str, wanted: Iterable[int]) -> dict[int, Interval]:
-    """Return [not before, not after] of the entries numbered `wanted`, from the tokens that have come so far."""
+    """Return [not before, not after] of the entries numbered `wanted`, from the tokens and blocks that have come so far."""
     sizes = {checkpoint.number: checkpoint.size for checkpoint in store.checkpoints(session)}
     afters = ((entry.seq, parse_entry(entry.raw).after) for entry in store.entries(session))
-    return bounds(afters, token_times(sizes, store.tokens(session)), wanted)
+    times = token_times(sizes, store.tokens(session)) | block_times(sizes, store.proofs(session))
+    return bounds(afters, times, wanted)
+
+
+def picture_bounds(store: Store, session: str, earliest: int, first: int, last: int) -> Interval:
+    """Return when a picture came about that is alike from stage `earliest` on and fits `first` to `last` best.
+
+    A stage is taken some time after its picture has appeared, but after the stage before it was taken. So the picture
+    is not before what the record of the stage before is not before. For a session's first stage, which shows what was
+    there already, that is the beginning of the recording.
+    """
+    numbers = [entry.seq for entry in store.entries(session, EntryType.STAGE) if entry.seq <= earliest]
+    before = numbers[-2:][0]
+    bounded = entry_bounds(store, session, [before, first, last])
+    return Interval(bounded[before].not_before, bounded[first].hull(bounded[last]).not_after)
 
 
 def is_forgotten(stored: StoredEntry) -> bool:

@@ -8,6 +8,7 @@ from capture.recovery import RECENT_MS, Start, begin
 from sakigake.clock import Clock, from_ms
 from sakigake.model import EntryType, Session, StoredEntry
 from sakigake.store.sqlite import SqliteStore
+from sakigake.timeline.keys import Keys
 from sakigake.timeline.ledger import Ledger
 
 KEY = Ed25519PrivateKey.generate()
@@ -22,6 +23,7 @@ class Bench:
     """A store, and starts on it at given moments."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.store = SqliteStore(folder / "sakigake.db")
         self.told: list[tuple[str, EntryType]] = []
 
@@ -34,7 +36,7 @@ class Bench:
         self.told.clear()
         return begin(
             self.store,
-            key,
+            Keys(self.folder / "keys", key),
             clock(NOON_MS + after_ms),
             origin="screen",
             source=source,

@@ -60,3 +60,19 @@ def test_a_table_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert table.read_text() == "mine"
     with pytest.raises(UsageError, match="written"):
         StatsTable(tmp_path / "missing" / "stats.csv")
+
+
+def test_a_start_that_fails_leaves_no_table_behind(tmp_path: Path) -> None:
+    """The next try would take the empty table for somebody's own."""
+    table, folder, home = tmp_path / "stats.csv", tmp_path / "frames", tmp_path / "home"
+    wanted = ("start", "--source", f"folder:{folder}", "--once", "--stats", str(table))
+    folder.mkdir()
+    with Recording(home, "--source", f"folder:{folder}") as busy:
+        busy.wait_for("session_start")
+        told = command(home, *wanted)
+        assert told.returncode == 1
+        assert "Another recording" in told.stderr
+        assert not table.exists()
+    cv2.imwrite(str(folder / "0.png"), np.full((240, 320, 3), 250, np.uint8))
+    assert command(home, *wanted).returncode == 0
+    assert len(table.read_text().splitlines()) > 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sakigake.errors import VerificationError
-from sakigake.timeline import keys, note
+from sakigake.timeline import curve, note
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 CHECKPOINT = note.Checkpoint("ab" * 16, 7, bytes(range(32)), "cd" * 32, "ef" * 32)
@@ -29,12 +29,14 @@ def test_count_of_events_is_signed_and_read_back() -> None:
 
 
 def test_only_keys_that_bind_a_signature_are_sound() -> None:
-    assert all(keys.is_sound(Ed25519PrivateKey.generate().public_key().public_bytes_raw()) for _ in range(50))
+    assert all(
+        curve.is_sound(Ed25519PrivateKey.generate().public_key().public_bytes_raw()) for _ in range(50)
+    )
     identity = bytes((1, *bytes(31)))
     # Under the identity one signature fits whatever text, which is why such keys are refused.
     for text in (b"one list", b"another list"):
         Ed25519PublicKey.from_public_bytes(identity).verify(identity + bytes(32), text)
-    assert not keys.is_sound(identity)
+    assert not curve.is_sound(identity)
 
 
 def test_key_id_is_the_one_c2sp_defines() -> None:

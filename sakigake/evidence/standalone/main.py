@@ -1,0 +1,125 @@
+"""For people: the command line."""
+
+import argparse
+import json
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sakigake.evidence.standalone.certificates import read_root
+from sakigake.evidence.standalone.rules import RefusedError
+from sakigake.evidence.standalone.seen import read_head
+from sakigake.evidence.standalone.whole import check
+from sakigake.evidence.standalone.wording import EN, JA, WHY
+
+EXIT = {"VERIFIED": 0, "INTEGRITY ONLY": 7, "FAILED": 6}
+
+
+def spoken(value: datetime | None, unknown: str) -> str:
+    """Return a moment for people."""
+    return value.strftime("%Y-%m-%d %H:%M:%S UTC") if value else unknown
+
+
+def headline(found: dict[str, Any]) -> str:
+    """Return which sentence says the verdict: it names the kind of witness that counted."""
+    verdict = str(found["verdict"])
+    if verdict != "VERIFIED" or not found["blocks"]:
+        return verdict
+    if not found["authorities"]:
+        return "VERIFIED-block"
+    return "VERIFIED-both" if any(stage["by_block"] for stage in found["stages"]) else verdict
+
+
+def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
+    """Return the answer, one line each."""
+    unknown = words["unknown"]
+    lines = [words[headline(found)], *(f"  {words[reason]}" for reason in found["reasons"])]
+    for stage in found["stages"]:
+        times = [spoken(stage[key], unknown) for key in ("not_before", "not_after", "claimed")]
+        lines.append("  " + words["stage"].format(stage["seq"], *times))
+        lines += [words["clock"]] if stage["clock_disagrees"] else []
+        lines += [words["by-block"]] if stage["by_block"] else []
+    if found["order"]:
+        lines.append("  " + words["order"].format(words[found["order"]]))
+    lines.append(
+        "  " + words["authorities"].format(", ".join(found["authorities"]) or "-", found["untrusted_tokens"])
+    )
+    if found["blocks"]:
+        name, time = found["blocks"][0]
+        lines.append("  " + words["blocks"].format(len(found["blocks"]), name, spoken(time, unknown)))
+    if found["sealed"]:
+        lines.append("  " + words["sealed"].format(*(spoken(end, unknown) for end in found["sealed"])))
+    counts = [found[key] for key in ("ledger", "entries", "checkpoints", "withheld", "gaps")]
+    lines.append("  " + words["ledger"].format(*counts))
+    lines += [] if found["gaps_counted"] else ["  " + words["uncounted"]]
+    lines.append("  " + words["closed"].format(words["yes" if found["ledger_closed"] else "no"]))
+    lines += ["  " + words["head"].format(size) for size in found["heads_seen"]]
+    lines.append("  " + words["key"].format(found["key"]))
+    lines += ["  " + words["continues"].format(found["continues"])] if found["continues"] else []
+    lines += [] if found["second_opinion"] else ["  " + words["alone"]]
+    return [*lines, "  " + words["limits"], "  " + words["inside"]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check what the command line names; return the exit code."""
+    lang = next(
+        (
+            os.environ[key]
+            for key in ("SAKIGAKE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+            if os.environ.get(key)
+        ),
+        "",
+    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument(
+        "package", type=Path, help="the .zip or the unpacked folder (.zip か、展開したフォルダー)"
+    )
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PEM",
+        help="root of a time authority (時刻認証局のルート証明書)",
+    )
+    parser.add_argument(
+        "--head",
+        action="append",
+        default=[],
+        metavar="CODE|FILE",
+        help="a code or checkpoint that others saw (ほかの人が見たコードか区切り)",
+    )
+    parser.add_argument("--lang", choices=("en", "ja"), default="ja" if lang.startswith("ja") else "en")
+    parser.add_argument("--json", action="store_true", help="print one JSON object (JSON で出力)")
+    given = parser.parse_args(arguments)
+    words = JA if given.lang == "ja" else EN
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    roots = []
+    for path in given.trust:
+        try:
+            roots.append(read_root(path))
+        except (OSError, RefusedError):
+            sys.stderr.write(words["root"].format(path) + "\n")
+            return 2
+    if not given.package.exists():
+        sys.stderr.write(words["none"].format(given.package) + "\n")
+        return 2
+    seen = []
+    for value in given.head:
+        if (head := read_head(value)) is None:
+            sys.stderr.write(words["no-head"].format(value) + "\n")
+            return 2
+        seen.append(head)
+    try:
+        found = check(given.package, roots, seen=seen)
+        lines = sentences(found, words)
+    except RefusedError as error:
+        found = {"verdict": "FAILED", "code": error.code, "where": error.where}
+        why = WHY[error.code][given.lang == "ja"] + (f" ({error.where})" if error.where else "")
+        lines = [words["FAILED"].format(why)]
+    printed = json.dumps(found, default=str, ensure_ascii=False) if given.json else "\n".join(lines)
+    sys.stdout.write(printed + "\n")
+    return EXIT[str(found["verdict"])]

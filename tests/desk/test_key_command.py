@@ -1,0 +1,165 @@
+"""`sakigake key` as a person types it, with the real recorder before and after."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from sakigake.timeline import keys
+from tests.capture.running import configure, environment
+from tests.evidence.conftest import drawing
+
+ROOT = Path(__file__).parents[2]
+
+
+def sakigake(
+    home: Path, *args: str, typed: str = "", lang: str = "en", **more: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "desk", *args],
+        env={**environment(home), "PYTHONUTF8": "1", "SAKIGAKE_LANG": lang, **more},
+        input=typed,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+        cwd=ROOT,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    configure(home, "[ots]\nenabled = false\n")
+    return home
+
+
+def recorded(home: Path, **more: str) -> str:
+    """Record two pictures and return the session's name."""
+    paths = [home.parent / f"{number}.png" for number in range(2)]
+    for number, path in enumerate(paths):
+        cv2.imwrite(str(path), cv2.resize(drawing(6 * (number + 1)), (640, 480)))
+    done = sakigake(home, "record", "start", *map(str, paths), "--once", "--json", **more)
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout.splitlines()[0])["session"])
+
+
+def entries(home: Path, session: str) -> list[str]:
+    shown = json.loads(sakigake(home, "timeline", "show", session, "--json").stdout)
+    return [row["type"] for row in shown["rows"]]
+
+
+def test_nothing_is_made_by_looking(home: Path) -> None:
+    for command in ("show", "rotate", "passphrase"):
+        done = sakigake(home, "key", command, typed="x\n")
+        assert (done.returncode, done.stdout) == (4, "")
+        assert "The first recording makes one" in done.stderr
+    assert not (home / "keys").exists()
+
+
+def test_a_rotation_shows_in_later_packages_and_old_ones_can_still_be_written(home: Path) -> None:
+    before = recorded(home)
+    first = json.loads(sakigake(home, "key", "show", "--json").stdout)
+    done = sakigake(home, "key", "rotate", "--reason", "copied")
+    assert done.returncode == 0, done.stderr
+    assert first["key"] in done.stdout
+    assert (home / "keys" / f"ed25519-{first['key'][:8]}.pem").is_file()
+    after = recorded(home)
+    assert entries(home, after)[:2] == ["session_start", "key_rotate"]
+    assert "key_rotate" not in entries(home, before)
+    shown = json.loads(sakigake(home, "key", "show", "--json").stdout)
+    assert (shown["continues"], shown["reason"], shown["linked"]) == (first["key"], "copied", True)
+    assert "may have been copied" in sakigake(home, "key", "show").stdout
+    for session in (before, after):
+        out = home.parent / f"{session}.zip"
+        assert sakigake(home, "export", session, "--no-stamp", "-o", str(out)).returncode == 0
+        record = json.loads(sakigake(home, "verify", "--json", str(out)).stdout)
+        assert record["verify_py"] == "same"
+        assert record["continues"] == (first["key"] if session == after else None)
+    pair = [str(home.parent / f"{session}.zip") for session in (after, before)]
+    compared = json.loads(sakigake(home, "verify", "--json", pair[0], "--against", pair[1]).stdout)
+    assert compared["against"][0]["relation"] == "apart"
+    assert "another ledger of the same key" in sakigake(home, "verify", pair[0], "--against", pair[1]).stdout
+    assert "両方の鍵の署名" in sakigake(home, "verify", pair[0], lang="ja").stdout
+
+
+def test_a_lost_key_is_put_aside_with_plain_words(home: Path) -> None:
+    session = recorded(home)
+    (home / "keys" / keys.KEY_FILE).write_bytes(b"broken")
+    for command in (("export", session, "-o", str(home / "p.zip")), ("key", "rotate"), ("key", "show")):
+        done = sakigake(home, *command)
+        assert done.returncode == 3
+        assert "Traceback" not in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 2
+    done = sakigake(home, "key", "rotate", "--reason", "lost-device", "--without-old")
+    assert "cannot be exported or closed without it" in done.stdout
+    assert "was lost" in sakigake(home, "key", "show").stdout
+    again = sakigake(home, "export", session, "-o", str(home / "p.zip"))
+    assert again.returncode == 3
+    assert "signed with another key" in again.stderr
+    assert "key_rotate" not in entries(home, recorded(home))
+
+
+def test_a_key_put_there_by_hand_is_noticed_at_the_next_start(home: Path) -> None:
+    recorded(home)
+    (home / "keys" / keys.KEY_FILE).unlink()
+    paths = [str(home.parent / "0.png")]
+    said = sakigake(home, "record", "start", *paths, "--once").stdout
+    assert "no rotation leads to it" in said
+    assert "no rotation leads to it" not in sakigake(home, "record", "start", *paths, "--once").stdout
+
+
+def test_a_passphrase_is_set_used_and_taken_off(home: Path) -> None:
+    session = recorded(home)
+    assert sakigake(home, "key", "passphrase").returncode == 2  # nothing was typed
+    done = sakigake(home, "key", "passphrase", typed="ひみつ\n")
+    assert done.returncode == 0, done.stderr
+    assert b"ENCRYPTED" in (home / "keys" / keys.KEY_FILE).read_bytes()
+    closed = sakigake(home, "export", session, "--no-stamp", "-o", str(home / "p.zip"))
+    assert closed.returncode == 3
+    assert "SAKIGAKE_PASSPHRASE" in closed.stderr
+    given = {"SAKIGAKE_PASSPHRASE": "ひみつ"}
+    assert "with a passphrase" in sakigake(home, "key", "show", **given).stdout
+    assert sakigake(home, "export", session, "--no-stamp", "-o", str(home / "p.zip"), **given).returncode == 0
+    recorded(home, **given)
+    assert sakigake(home, "key", "passphrase", "--remove", **given).returncode == 0
+    assert "without a passphrase" in sakigake(home, "key", "show").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_somebody_at_a_terminal_is_asked_for_the_passphrase(home: Path) -> None:
+    import pty
+
+    recorded(home)
+    sakigake(home, "key", "passphrase", typed="open\n")
+    here, there = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "desk", "key", "show"],
+        env=environment(home),
+        stdin=there,
+        stdout=subprocess.PIPE,
+        stderr=there,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    os.close(there)
+    os.read(here, 200)
+    os.write(here, b"open\n")
+    said, _ = process.communicate(timeout=30)
+    os.close(here)
+    assert process.returncode == 0
+    assert "with a passphrase" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+def test_a_file_that_others_may_read_is_pointed_out(home: Path) -> None:
+    recorded(home)
+    assert "Others on this computer" not in sakigake(home, "key", "show").stdout
+    (home / "keys" / keys.KEY_FILE).chmod(0o644)
+    assert "Others on this computer" in sakigake(home, "key", "show").stdout
