@@ -12,7 +12,7 @@ from capture.backlog import Backlog, NoteItem, StageItem
 from capture.coverage import Coverage, Gap
 from capture.elapsed import Elapsed
 from capture.forget import Request
-from capture.frame import Frame, FrameSource, NoFrame
+from capture.frame import Frame, FrameSource, NoFrame, Pixels
 from capture.pacer import SECOND, Pacer
 from capture.pausing import Note, Pauses
 from capture.privacy import key_of
@@ -50,7 +50,10 @@ PASSING_NS = 3 * SECOND // 2  # shorter than any hole that coverage would tell
 
 
 class Looker:
-    """Owns the source and the stage detector; all methods but `kept` and `note` are called on the capture thread."""
+    """Owns the source and the stage detector; all methods but `kept` and `note` are called on the capture thread.
+
+    `cover` hides from the detector what is no part of the drawing.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Looker:
         rules: Rules,
         say: Say,
         stats: StatsTable | None = None,
+        cover: Callable[[Pixels], Pixels] | None = None,
     ) -> None:
         self.source = source
         self.pacer = Pacer(interval_s, restful=source.live)
@@ -86,6 +90,7 @@ class Looker:
         self._say = say
         self._rules = rules
         self._stats = stats
+        self._cover = cover
         self._first_ns: int | None = None
         self._detector = StageDetector(rules=rules)
         self._acknowledged: deque[tuple[int, Frame]] = deque()
@@ -259,6 +264,8 @@ class Looker:
         self._learn()
         shown = self._in_its_time(frame)
         cost = time.thread_time()
+        if self._cover is not None:
+            shown = replace(shown, pixels=self._cover(shown.pixels))
         decision = self._detector.step(shown, Context(frame.own_window, frame.pointer))
         if self._stats is not None:
             self._first_ns = shown.mono_ns if self._first_ns is None else self._first_ns

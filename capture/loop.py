@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 
@@ -21,10 +22,11 @@ from capture.coverage import Coverage
 from capture.disk import Limits
 from capture.elapsed import Elapsed
 from capture.forget import sweep
-from capture.frame import FrameSource
+from capture.frame import FrameSource, Pixels
 from capture.lock import START_FILE, RecorderLock, is_held
 from capture.look import Looker, Say
 from capture.memory import give_back_loaded
+from capture.onair import OnAir
 from capture.pacer import SECOND, tick_s
 from capture.pulse import PULSE
 from capture.recovery import Start, begin
@@ -40,7 +42,7 @@ from sakigake.model import EntryType, Session, StoredEntry
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.entry import Info, parse_picture
-from sakigake.timeline.keys import load_or_create
+from sakigake.timeline.keys import Keys
 from sakigake.timeline.ledger import Ledger
 
 OPEN_TIMEOUT_S = 20.0
@@ -55,8 +57,10 @@ Tell = Callable[[StoredEntry, Session], None]
 class Plan:
     """What to record. `name` tells this source from others on this machine; it never leaves the machine.
 
-    `also` adds to the name what is known only once the source is open. `canvas_share` is how much of a picture is canvas, `stats` a table for what is measured. `greeting` returns the keys and values of what is to be said once
-    the source is open; `notes` what the ledger gets from the source after it was opened and again after it was closed.
+    `also` adds to the name what is known only once the source is open. `canvas_share` is how much of a picture is
+    canvas, `stats` a table for what is measured, `overlay` where a picture of the newest head is kept for the stream.
+    `greeting` returns the keys and values of what is to be said once the source is open; `notes` what the ledger gets
+    from the source after it was opened and again after it was closed.
     """
 
     source: FrameSource
@@ -67,6 +71,7 @@ class Plan:
     also: Callable[[], str] = str
     canvas_share: float = 1.0
     stats: StatsTable | None = None
+    overlay: Path | None = None
     greeting: Callable[[], Sequence[tuple[str, dict[str, str]]]] = tuple
     notes: Callable[[], Sequence[tuple[EntryType, Info]]] = tuple
 
@@ -104,6 +109,7 @@ class Recorder:
         self._plan = plan
         self._say = say
         self._tell = tell
+        self._on_air: OnAir | None = None
         self._elapsed = elapsed or Elapsed()
         heartbeat_s = number(settings, "record", "heartbeat_s")
         self.backlog = Backlog()
@@ -118,6 +124,7 @@ class Recorder:
             rules=Rules().amid(plan.canvas_share),
             say=say,
             stats=plan.stats,
+            cover=self._cover() if plan.overlay else None,
         )
         self.ticker = Ticker(self.looker.tick, tick_s(plan.interval_s), self.looker.failed)
         self._anchoring = Anchoring(settings, self._elapsed.clock)
@@ -125,6 +132,12 @@ class Recorder:
         self._hurry = threading.Event()
         self._reasons: list[str] = []
         self.stuck = False
+
+    def _cover(self) -> Callable[[Pixels], Pixels]:
+        """Return what hides our own code from the stage detector, should it be in the picture."""
+        from capture.owncode import OwnCode  # noqa: PLC0415 - it loads a QR reader
+
+        return OwnCode(lambda: self._on_air.turns if self._on_air else 0).cover
 
     def stop(self, reason: str) -> None:
         """End the recording; the first reason counts, a second call no longer waits for what others owe us."""
@@ -170,13 +183,13 @@ class Recorder:
         def choose(number: int, important: bool) -> list[str]:  # noqa: FBT001 - called by position
             return self._anchoring.choose(number, important=important)
 
-        key = load_or_create(self._settings.keys)
+        keys = Keys.open(self._settings.keys)
         spool = Spool(self._settings.pictures)
         with suppress(SakigakeError, OSError):  # somebody reads: the note of it stays for the next time
             sweep(store, spool)  # what a crash left half forgotten
         start = begin(
             store,
-            key,
+            keys,
             self._elapsed.clock,
             origin=str(self._plan.source.describe()["origin"]),
             source=self._plan.name + self._plan.also(),
@@ -186,12 +199,14 @@ class Recorder:
             acknowledge=self._tell,
         )
         session = start.ledger.session
+        if self._plan.overlay is not None:
+            self._on_air = OnAir(self._plan.overlay, session.ledger, self._elapsed, self._say)
         every_s, stage_s = (
             number(self._settings, "anchor", key) for key in ("checkpoint_s", "stage_checkpoint_s")
         )
         writer = Writer(
             ledger=start.ledger,
-            reopen=lambda: Ledger.resume(store, session, key, self._elapsed.clock),
+            reopen=lambda: Ledger.resume(store, session, keys.current, self._elapsed.clock, keys.heads),
             store=store,
             spool=spool,
             backlog=self.backlog,
@@ -204,6 +219,7 @@ class Recorder:
             acknowledge=lambda entry: self._tell(entry, session),
             kept=self.looker.kept,
             forgot=self.looker.forgot,
+            sealed=self._on_air.show if self._on_air else lambda _: None,
         )
         if start.resumed and not self._plan.source.live:
             self.looker.known = {
@@ -215,6 +231,8 @@ class Recorder:
         self._greet(start)
         self._note_source()
         writer.start()
+        if self._on_air is not None:
+            self._on_air.start()
         self._anchoring.start()
         with closing(SqliteStore(self._settings.database)) as own:
             dog = Watchdog(
@@ -237,6 +255,8 @@ class Recorder:
                 if not self._reasons:
                     self.stop("error")
                 self._finish(writer)
+                if self._on_air is not None:
+                    self._on_air.finish()
             unstamped = self._anchoring.finish(own, session, self._hurry)
             with suppress(SakigakeError):  # a full disk; an old pulse without the lock means the same
                 own.take_state(PULSE)
@@ -259,6 +279,10 @@ class Recorder:
             self._say(
                 "record.recovered", session=start.ledger.session.id, minutes=round(start.gap_ms / 60_000, 1)
             )
+        for session in start.behind:
+            self._say("record.behind", session=session)
+        for key in start.notices:
+            self._say(key)
         if start.leftovers:
             self._say("record.leftovers", count=start.leftovers)
         self._say("record.started", session=start.ledger.session.id)

@@ -19,7 +19,7 @@ from capture.pacer import SECOND
 from capture.spool import Spool
 from sakigake.errors import SakigakeError
 from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
-from sakigake.model import EntryType, StoredEntry
+from sakigake.model import EntryType, StoredCheckpoint, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Info
 from sakigake.timeline.ledger import Fingerprint, Ledger
@@ -77,6 +77,7 @@ class Writer(threading.Thread):
         acknowledge: Callable[[StoredEntry], None],
         kept: Callable[[int, Frame], None],
         forgot: Callable[[Collection[int]], None],
+        sealed: Callable[[StoredCheckpoint], None],
     ) -> None:
         super().__init__(name="sakigake-writer", daemon=True)
         self.stages = 0
@@ -101,6 +102,7 @@ class Writer(threading.Thread):
         self._acknowledge = acknowledge
         self._kept = kept
         self._forgot = forgot
+        self._sealed = sealed
 
     @property
     def entries(self) -> int:
@@ -128,9 +130,11 @@ class Writer(threading.Thread):
 
     def checkpoint(self, *, important: bool) -> None:
         """Sign what there is and queue it for the authorities; raises SakigakeError."""
-        self._ledger.checkpoint(self._choose(self._number, important))
+        made = self._ledger.checkpoint(self._choose(self._number, important))
         self._number += 1
         self._checkpoints.made(self._ledger.size)
+        if made is not None:
+            self._sealed(made)
 
     def _write(self, item: Item) -> None:
         if isinstance(item, NoteItem):

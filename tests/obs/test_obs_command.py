@@ -33,6 +33,7 @@ def test_a_recording_begins_and_ends_with_the_stream(tmp_path: Path, obs: Obs, d
             obs.ask("StopStream")
             assert recording.ended(60) == 0
         assert any("so is the recording" in line for line in recording.sentences)
+        assert any("7 to 60 days" in line for line in recording.sentences)
     with Kept(home) as kept:
         kept.check()
         states = kept.of(EntryType.STREAM_STATE)
