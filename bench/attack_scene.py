@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +16,23 @@ import numpy as np
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench import chain
 from desk.demo import authority as demo
-from sakigake.anchor import rfc3161
+from sakigake.anchor import bitcoin, ots, rfc3161
 from sakigake.anchor.trust import Authority, Trust
 from sakigake.evidence import container, layout, package
 from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
-from sakigake.model import EntryType, Finding, Interval, Likeness, Order, Picture, StoredToken
+from sakigake.model import (
+    EntryType,
+    Finding,
+    Interval,
+    Likeness,
+    Order,
+    Picture,
+    StoredCheckpoint,
+    StoredProof,
+    StoredToken,
+)
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline import merkle, note, proof
 from sakigake.timeline.entry import ZERO_LEAF, canonical, open_picture, write_entry
@@ -28,7 +40,11 @@ from sakigake.timeline.ledger import Fingerprint, Ledger
 from sakigake.timeline.reading import entry_bounds
 
 Contents = dict[str, bytes]
+BLOCK = 1  # the checkpoint that a block holds as well; later stages have their tokens alone
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+# A block of a quarter of a million hashes: that seldom does a changed bit of its header pass.
+BITS = 0x1E3FFFFF
+EASIEST = chain.easiest(BITS)
 GAP_INFO: dict[str, int | str] = {"reason": "sleep", "ms": 60_000}
 
 
@@ -50,6 +66,25 @@ def png(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
 def ask(folder: Path, data: bytes) -> bytes:
     """Return a token over `data` of the `openssl ts` authority in `folder`, as the program would keep it."""
     return rfc3161.normal_form(demo.reply(folder, rfc3161.build_request(data)))
+
+
+def held(data: bytes, seconds: int, bits: int = BITS) -> tuple[bytes, bytes]:
+    """Return a proof that `data` is in a block of that time, mined here, and the block's header."""
+    calendar = chain.Calendar(chain.Chain())
+    calendar.chain.bits = bits
+    digest = sha256(data).digest()
+    promised = ots.read_reply(calendar.submit(digest), digest)[0]
+    calendar.mine(seconds)
+    reached = ots.read_reply(calendar.done[promised.message], promised.message)[0]
+    raw = ots.write_file(digest, (*promised.steps, *reached.steps), reached.end)
+    return raw, calendar.chain.headers[-1]
+
+
+def mined(checkpoint: StoredCheckpoint) -> StoredProof:
+    """Return the proof, as it is stored, that a checkpoint is in a block of now."""
+    raw, header = held(checkpoint.note, int(time.time()))
+    block = bitcoin.read(header, easiest=EASIEST)
+    return StoredProof(checkpoint.number, raw, header, block.low, block.high)
 
 
 def sealed(contents: Mapping[str, bytes], key: Ed25519PrivateKey = KEY) -> Contents:
@@ -160,6 +195,8 @@ def make(folder: Path) -> Scene:
                 trusted,
             )
             store.add_token(session.id, kept)
+        if checkpoint.number == BLOCK:
+            store.add_proof(session.id, mined(checkpoint))
 
     seal(scene.honest)
     numbers = []
@@ -183,7 +220,7 @@ def make(folder: Path) -> Scene:
     ledger.append(EntryType.SESSION_END)
     seal(scene.honest)
     bounds = entry_bounds(store, session.id, numbers)
-    draft = bounds[numbers[0]].hull(bounds[numbers[2]])
+    draft = Interval(None, bounds[numbers[0]].hull(bounds[numbers[2]]).not_after)
     assert draft.not_after
     post = folder / "post.png"
     post.write_bytes(png(drawing(12)))

@@ -8,6 +8,7 @@ run; there is no reason to run this again unless the format changes.
 
 import base64
 import json
+import random
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from typing import Any
 import cv2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench import chain
 from desk.demo import authority as demo
-from sakigake.anchor import rfc3161
+from sakigake.anchor import ots, rfc3161
 from sakigake.anchor.trust import Trust
 from sakigake.clock import to_ms
 from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
@@ -28,6 +30,26 @@ from sakigake.timeline.entry import canonical
 from tests.fingerprint.pictures import face, rings
 
 OUT = Path(__file__).resolve().parents[1] / "config" / "vectors-v1.json"
+# Headers of blocks 0, 100000, 125552 and 840000 of the main chain; only the last has work above the floor.
+MAIN_HEADERS = (
+    (
+        "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd"
+        "7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c"
+    ),
+    (
+        "0100000050120119172a610421a6c3011dd330d9df07b63616c2cc1f1cd00200000000006657a925"
+        "2aacd5c0b2940996ecff952228c3067cc38d4885efb5a4ac4247e9f337221b4d4c86041b0f2b5710"
+    ),
+    (
+        "0100000081cd02ab7e569e8bcd9317e2fe99f2de44d49ab2b8851ba4a308000000000000e320b6c2"
+        "fffc8d750423db8b1eb942ae710e951ed797f7affc8892b0f1fc122bc7f5d74df2b9441a42a14695"
+    ),
+    (
+        "00e05f2aab948491071265ad552351d0ad625745668da54b0172010000000000000000004f89a5d7"
+        "3bd4d4887f25981fe81892ccafda10c27f52d6f3dd28183a7c411b03b7072366194203177d9863ea"
+    ),
+)
+BLOCK_BITS = 0x1E00FFFF  # 16 million hashes
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33)
 
 
@@ -193,6 +215,40 @@ def intervals(ends: dict[str, tuple[int | None, int | None]]) -> dict[str, Seque
     return {seq: list(pair) for seq, pair in ends.items()}
 
 
+def block_vectors() -> dict[str, Any]:
+    """Return headers of the main chain, and a proof with the header of a block that is mined here: a minute or two."""
+    headers = [bytes.fromhex(each) for each in MAIN_HEADERS]
+    draw = random.Random(20260101).randbytes
+    calendar = chain.Calendar(chain.Chain(entropy=draw), "https://calendar.example")
+    calendar.chain.bits = BLOCK_BITS
+    data = b"sakigake test vector: a file\n"
+    digest = sha256(data).digest()
+    hidden = (ots.Step(ots.APPEND, draw(ots.NONCE_BYTES)), ots.HASH)
+    message = ots.HASH.apply(hidden[0].apply(digest))
+    promised = ots.read_reply(calendar.submit(message), message)[0]
+    for _ in range(4):  # others that the calendar puts into the same block
+        calendar.submit(draw(32))
+    calendar.mine(1_767_225_600)
+    reached = ots.read_reply(calendar.done[promised.message], promised.message)[0]
+    height = ots.Attestation(ots.Kind.BITCOIN, 840_000)
+    raw = ots.write_file(digest, (*hidden, *promised.steps, *reached.steps), height)
+    header, easiest = calendar.chain.headers[-1], chain.easiest(BLOCK_BITS)
+    block = ots.confirm(raw, digest, header, easiest=easiest)
+    return {
+        "headers": [
+            {"header": each.hex(), "hash": chain.double(each)[::-1].hex(), "counts": each is headers[-1]}
+            for each in headers
+        ],
+        "data": b64(data),
+        "pending": ots.write_file(digest, (*hidden, *promised.steps), promised.end).hex(),
+        "proof": raw.hex(),
+        "header": header.hex(),
+        "easiest": f"{easiest:x}",
+        "low": to_ms(block.low),
+        "high": to_ms(block.high),
+    }
+
+
 def picture_vectors() -> list[dict[str, Any]]:
     """Return pictures as PNG with the digest of their pixels and their fingerprints."""
     found = []
@@ -219,6 +275,7 @@ def main() -> int:
         "tree": tree_vectors(),
         "note": note_vectors(),
         "token": token_vectors(),
+        "block": block_vectors(),
         "pictures": picture_vectors(),
     }
     OUT.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

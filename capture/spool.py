@@ -37,7 +37,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._synced: set[Path] = set()
+        self._synced: set[str] = set()  # names of folders
 
     def path(self, file: str) -> Path:
         """Return where the picture with this file digest lies."""
@@ -66,10 +66,10 @@ class Spool:
         return len(leftovers)
 
     def _write(self, path: Path, data: memoryview) -> None:
-        if path.parent not in self._synced:
+        if path.parent.name not in self._synced:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _sync_folder(path.parent.parent)
-            self._synced.add(path.parent)
+            self._synced.add(path.parent.name)
         if path.exists():  # whole, or it would not have this name; but perhaps a crash came before the sync
             _sync_folder(path.parent)
             return

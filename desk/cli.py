@@ -12,10 +12,13 @@ from sakigake import __version__, errors, words
 # name -> (module, function, key of its one-line help)
 COMMANDS = {
     "record": ("desk.commands.record", "record", "cli.record"),
+    "session": ("desk.commands.session", "session", "cli.session"),
     "timeline": ("desk.commands.timeline", "timeline", "cli.timeline"),
     "check": ("desk.commands.check", "check", "cli.check"),
     "export": ("desk.commands.export", "export", "cli.export"),
     "verify": ("desk.commands.verify", "verify", "cli.verify"),
+    "witness": ("desk.commands.witness", "witness", "cli.witness"),
+    "key": ("desk.commands.key", "key", "cli.key"),
     "selftest": ("desk.commands.selftest", "selftest", "cli.selftest"),
     "demo": ("desk.commands.demo", "demo", "cli.demo"),
 }

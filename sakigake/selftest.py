@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import cv2
@@ -15,17 +16,19 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sakigake import resources
+from sakigake.anchor import bitcoin, ots
 from sakigake.anchor.rfc3161 import read_token
 from sakigake.anchor.trust import Trust
 from sakigake.clock import from_ms, to_ms
 from sakigake.errors import VerificationError
 from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1, unpack
 from sakigake.model import Interval
-from sakigake.timeline import keys, merkle, note
+from sakigake.timeline import curve, merkle, note
 from sakigake.timeline.bounds import TokenTime, bounds
 from sakigake.timeline.entry import canonical, parse_canonical
 
 VECTORS = "vectors-v1.json"
+HEIGHT_BYTES = 3  # at the end of a proof: stated, and bound by nothing but the list of files
 # OpenCV 4.10 and 5 round differently when they shrink; scores do not notice differences as small as these.
 MIN_COSINE, MAX_TONE, MAX_BITS, MAX_COVERAGE, MAX_CONTRAST = 0.9995, 0.012, 4, 0.012, 0.002
 
@@ -122,7 +125,7 @@ def _note(table: Mapping[str, Any]) -> Iterator[Check]:
     for name, text in table["refused"].items():
         yield name, partial(_refused, partial(note.verify, base64.b64decode(text), public))
     for raw in table["unsound_keys"]:
-        yield f"key {raw[:8]}", partial(_equal, keys.is_sound, bytes.fromhex(raw), wanted=False)
+        yield f"key {raw[:8]}", partial(_equal, curve.is_sound, bytes.fromhex(raw), wanted=False)
 
 
 def _token(table: Mapping[str, Any]) -> Iterator[Check]:
@@ -138,6 +141,31 @@ def _token(table: Mapping[str, Any]) -> Iterator[Check]:
 def _token_times(raw: bytes, data: bytes, trust: Trust, wanted: tuple[int, int]) -> bool:
     reading = read_token(raw, data, trust)
     return reading.authority == "vectors" and (to_ms(reading.low), to_ms(reading.high)) == wanted
+
+
+def _block(table: Mapping[str, Any]) -> Iterator[Check]:
+    for row in table["headers"]:
+        yield row["hash"], partial(_header, bytes.fromhex(row["header"]), row)
+    raw, header = bytes.fromhex(table["proof"]), bytes.fromhex(table["header"])
+    digest = sha256(base64.b64decode(table["data"])).digest()
+    confirm = partial(ots.confirm, easiest=int(table["easiest"], 16))
+    yield "read", partial(_block_times, partial(confirm, raw, digest, header), (table["low"], table["high"]))
+    yield "below the floor", partial(_refused, partial(ots.confirm, raw, digest, header))
+    yield "promise", partial(_refused, partial(confirm, bytes.fromhex(table["pending"]), digest, header))
+    for at in range(0, len(raw) - HEIGHT_BYTES, 7):
+        changed = raw[:at] + bytes((raw[at] ^ 1 << at % 8,)) + raw[at + 1 :]
+        yield f"byte {at}", partial(_refused, partial(confirm, changed, digest, header))
+
+
+def _header(raw: bytes, row: Mapping[str, Any]) -> bool:
+    """Say whether a header has its work and its name, and whether that work is enough to count."""
+    known = bitcoin.read(raw, easiest=bitcoin.DIFFICULTY_1).name == row["hash"]
+    return known and _refused(partial(bitcoin.read, raw)) is not row["counts"]
+
+
+def _block_times(confirm: Callable[[], bitcoin.Header], wanted: tuple[int, int]) -> bool:
+    block = confirm()
+    return (to_ms(block.low), to_ms(block.high)) == wanted
 
 
 def _bounds(table: Mapping[str, Any]) -> Iterator[Check]:
@@ -195,6 +223,7 @@ _PARTS: dict[str, tuple[str, Callable[[Any], Iterator[Check]]]] = {
     "note": ("note", _note),
     "token": ("token", _token),
     "bounds": ("token", _bounds),
+    "block": ("block", _block),
     "pixels": ("pictures", _pixels),
     "fingerprint": ("pictures", _fingerprint),
 }

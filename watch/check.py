@@ -13,9 +13,10 @@ from sakigake.fingerprint.vector import Descriptors, unpack
 from sakigake.model import Finding, Interval, Likeness, Order, Session, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Entry
-from sakigake.timeline.reading import entry_bounds, is_forgotten, stages
+from sakigake.timeline.reading import is_forgotten, picture_bounds, stages
 from watch.compare import calibration, cohort, engine
-from watch.compare.attribute import attribute
+from watch.compare.attribute import attribute, copies
+from watch.compare.calibration import Calibration
 from watch.sanitise import load_picture
 
 LEAST_SIDE = 32  # of a post: what carries too little and is smaller than this is too small
@@ -57,11 +58,15 @@ def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted:
     ]
     at = max(range(len(matches)), key=lambda number: float(matches[number].surprise.max()))
     timeline, match = timelines[at], matches[at]
-    place = attribute(match.surprise)
+    same = copies(views[engine.FULL], timeline.descriptors)
+    place = attribute(match.surprise, same)
     surprise = float(match.surprise[place.best])
     likeness = known.level(surprise, total)
     found = likeness is not Likeness.NONE
-    draft = _draft(store, timeline, place.first, place.last) if found else Interval()
+    # The claim rests on the whole range of fitting stages.
+    first, last = timeline.numbers[place.first], timeline.numbers[place.last]
+    earliest = first if same.size else _earliest(timeline, match, known, total, first)
+    draft = picture_bounds(store, timeline.session.id, earliest, first, last) if found else Interval()
     order, order_reason = _order(draft, posted) if found else (Order.UNCLEAR, "no-likeness")
     return Finding(
         session=timeline.session.id,
@@ -73,8 +78,9 @@ def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted:
         draft=draft,
         claimed=timeline.claimed[place.best] if found else None,
         stage=timeline.numbers[place.best] if found else None,
-        first_stage=timeline.numbers[place.first] if found else None,
-        last_stage=timeline.numbers[place.last] if found else None,
+        first_stage=first if found else None,
+        last_stage=last if found else None,
+        earliest=earliest if found else None,
         view=match.names[match.views[place.best]],
         compared=total,
         scores=match.scores(place.best),
@@ -98,11 +104,14 @@ def _timeline(recorded: tuple[Session, list[tuple[StoredEntry, Entry]]]) -> _Tim
     return timeline
 
 
-def _draft(store: Store, timeline: _Timeline, first: int, last: int) -> Interval:
-    """Return the interval that covers the whole range of fitting stages: the claim rests on all of it."""
-    ends = timeline.numbers[first], timeline.numbers[last]
-    intervals = entry_bounds(store, timeline.session.id, ends)
-    return intervals[ends[0]].hull(intervals[ends[1]])
+def _earliest(timeline: _Timeline, match: engine.Match, known: Calibration, total: int, first: int) -> int:
+    """Return the first stage that is alike at all: from there on the drawing may have looked like the post."""
+    alike = (
+        number
+        for number, surprise in zip(timeline.numbers, match.surprise, strict=True)
+        if known.level(float(surprise), total) is not Likeness.NONE
+    )
+    return min(next(alike, first), first)
 
 
 def _order(draft: Interval, post: Interval) -> tuple[Order, str]:

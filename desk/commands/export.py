@@ -11,10 +11,14 @@ from sakigake import errors, words
 
 if TYPE_CHECKING:
     from sakigake.anchor.trust import Trust
+    from sakigake.evidence.package import Exported
+    from sakigake.model import Session
     from sakigake.settings import Settings
+    from sakigake.store.protocol import Store
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 DRAIN_S = 40.0  # an export waits no longer for time tokens; what is missing then stays queued
+BLOCKS_S = 15.0  # and no longer for calendars
 
 
 def parse_stages(value: str, known: list[int]) -> list[int] | None:
@@ -40,27 +44,33 @@ def parse_stages(value: str, known: list[int]) -> list[int] | None:
 @click.command(help=words.text("cli.export"))
 @click.argument("session", default="last")
 @click.option("--stages", default="all", show_default=True, help=words.text("export.stages"))
+@click.option("--without-picture", metavar="STAGES", help=words.text("export.without-picture"))
 @click.option("--post", type=click.Path(path_type=Path), help=words.text("export.post"))
 @click.option("--posted-not-before", help=words.text("check.posted-not-before"))
 @click.option("--posted-not-after", help=words.text("check.posted-not-after"))
 @click.option("--no-stamp", is_flag=True, help=words.text("export.no-stamp"))
+@click.option("--older-copy", is_flag=True, help=words.text("export.older-copy"))
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help=words.text("export.output")
 )
 def export(  # noqa: PLR0917 - click passes by name
     session: str,
     stages: str,
+    without_picture: str | None,
     post: Path | None,
     posted_not_before: str | None,
     posted_not_after: str | None,
     no_stamp: bool,
+    older_copy: bool,
     output: Path,
 ) -> None:
     """Write the package."""
+    from capture.closing import is_closed
+    from desk import passphrase
     from desk.commands.check import read_posted
     from desk.sessions import find, open_store
     from sakigake import settings
-    from sakigake.anchor import trust
+    from sakigake.anchor import blocks, trust
     from sakigake.evidence import package
     from sakigake.timeline import keys
     from sakigake.timeline.reading import is_forgotten
@@ -73,9 +83,14 @@ def export(  # noqa: PLR0917 - click passes by name
     store = open_store(loaded)
     found = find(store, session)
     trusted = trust.load(loaded.tables)
-    seal_rest(loaded, trusted, found.id)
+    passphrase.provide(loaded.keys)
+    key = keys.signer(loaded.keys, store.public_key(found.id), found.id)
+    behind = _is_behind(loaded, store, found, allowed=older_copy)
+    if not behind:  # an older copy is never signed again: that would be a second ledger under its name
+        seal_rest(loaded, trusted, found.id)
     shown = [stored.seq for stored, _ in stages_of(store, found.id) if not is_forgotten(stored)]
     chosen = parse_stages(stages, shown)
+    hidden = (parse_stages(without_picture, shown) or shown) if without_picture else []
     compared = None
     if post:
         from watch.check import check_picture
@@ -87,22 +102,47 @@ def export(  # noqa: PLR0917 - click passes by name
     done = package.export(
         store,
         found,
-        key=keys.load_or_create(loaded.keys),
+        key=key,
         pictures=loaded.pictures,
         trust=trusted,
         out=output,
         chosen=chosen,
+        without_picture=hidden,
         post=compared,
         stamp=stamp,
     )
     click.echo(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
+    _tell_blocks(done.blocks, blocks.waiting(store, found.id))
+    _tell_what_lacks(done, found.id, closed=is_closed(store, found) and not done.unsealed, behind=behind)
+    if not done.stamped:
+        click.echo(words.text("export.not-stamped", why=why or words.text("export.no-answer")))
+    click.echo(words.text("export.look", page="index.html", path=done.path))
+
+
+def _tell_what_lacks(done: "Exported", session: str, *, closed: bool, behind: bool) -> None:
     if done.forgotten:
         click.echo(words.text("export.forgotten", count=done.forgotten))
     if done.unsealed:
         click.echo(words.text("export.unsealed", count=done.unsealed))
-    if not done.stamped:
-        click.echo(words.text("export.not-stamped", why=why or words.text("export.no-answer")))
-    click.echo(words.text("export.look", page="index.html", path=done.path))
+    if behind:
+        click.echo(words.text("export.older-copy-done"))
+    elif not closed:
+        click.echo(words.text("export.open", session=session))
+
+
+def _tell_blocks(held: int, promised: int) -> None:
+    if held or promised:
+        click.echo(words.text("export.blocks", blocks=held, promised=promised))
+
+
+def _is_behind(loaded: "Settings", store: "Store", session: "Session", *, allowed: bool) -> bool:
+    """Say whether the database lacks what was signed last; raises SakigakeError then, unless that is allowed."""
+    from sakigake.timeline import heads, keys
+
+    behind = keys.heads_of(loaded.keys).compare(store, session).standing is heads.Standing.BEHIND
+    if behind and not allowed:
+        raise errors.SakigakeError("ledger-behind", session=session.id)
+    return behind
 
 
 def seal_rest(loaded: "Settings", trusted: "Trust", session: str) -> None:
@@ -111,31 +151,43 @@ def seal_rest(loaded: "Settings", trusted: "Trust", session: str) -> None:
     A recorder that is at work does both by itself.
     """
     from capture.lock import RecorderLock
-    from sakigake.anchor import queue
-    from sakigake.clock import Clock
     from sakigake.store.sqlite import SqliteStore
     from sakigake.timeline import keys
     from sakigake.timeline.ledger import Ledger
 
     store = SqliteStore(loaded.database)
     known = next(item for item in store.sessions() if item.id == session)
-    key = keys.load_or_create(loaded.keys)
-    anchoring = bool(loaded.section("anchor").get("enabled", True))
     try:
         with RecorderLock(loaded.home):
-            if key.public_key().public_bytes_raw() == store.public_key(session):
-                number = len(store.checkpoints(session))
-                asked = queue.choose(trusted, number, important=True) if anchoring and trusted.asked else []
-                Ledger.resume(store, known, key).checkpoint(asked)
-            if anchoring and store.pending_jobs(session):
-                queue.drain(
-                    store, trusted, Clock(), DRAIN_S, timeout_s=float(loaded.section("anchor")["timeout_s"])
-                )
+            key = keys.find(loaded.keys, store.public_key(session))
+            if key is not None:
+                ledger = Ledger.resume(store, known, key, heads=keys.heads_of(loaded.keys))
+                ledger.checkpoint(asked_for(loaded, trusted, len(store.checkpoints(session))))
+            ask_for_tokens(loaded, trusted, store, session)
     except errors.SakigakeError as error:
         if error.code != "record-running":
             raise
     finally:
         store.close()
+
+
+def asked_for(loaded: "Settings", trusted: "Trust", number: int) -> list[str]:
+    """Return the authorities that a session's last checkpoint goes to."""
+    from sakigake.anchor import queue
+
+    anchoring = loaded.section("anchor").get("enabled", True)
+    return queue.choose(trusted, number, important=True) if anchoring and trusted.asked else []
+
+
+def ask_for_tokens(loaded: "Settings", trusted: "Trust", store: "Store", session: str) -> None:
+    """Ask now for what a session still waits for; what does not come stays queued. Under the recorder's lock."""
+    from sakigake.anchor import blocks, calendars, queue
+    from sakigake.clock import Clock
+
+    table = loaded.section("anchor")
+    if table.get("enabled", True) and store.pending_jobs(session):
+        queue.drain(store, trusted, Clock(), DRAIN_S, timeout_s=float(table["timeout_s"]))
+    blocks.BlockWorker(store, calendars.load(loaded.tables), Clock()).drain(BLOCKS_S, session)
 
 
 def stamper(loaded: "Settings", trusted: "Trust") -> tuple[Callable[[bytes], bytes | None] | None, str]:

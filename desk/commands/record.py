@@ -19,7 +19,7 @@ from sakigake import errors, words
 if TYPE_CHECKING:
     from types import FrameType
 
-    from capture.loop import Ending, Recorder
+    from capture.loop import Ending, Plan, Recorder
     from capture.obs.guide import StreamGuide
     from sakigake.model import Session, StoredEntry
     from sakigake.settings import Settings
@@ -97,6 +97,9 @@ class _Console:
 @click.option(
     "--stats", metavar="FILE", type=click.Path(path_type=Path), help=words.text("record.stats-help")
 )
+@click.option(
+    "--overlay", metavar="FILE.png", type=click.Path(path_type=Path), help=words.text("record.overlay-help")
+)
 @click.option("--json", "as_json", is_flag=True, help=words.text("record.json-help"))
 def start(
     *,
@@ -110,6 +113,7 @@ def start(
     once: bool,
     anew: bool,
     stats: Path | None,
+    overlay: Path | None,
     as_json: bool,
 ) -> int:
     """Record in the foreground until stopped."""
@@ -119,18 +123,20 @@ def start(
     configuration = settings.load()
     announce(configuration)
     keep_small()
-    from capture.loop import Plan, Recorder
+    from capture.loop import Plan
     from capture.sources.named import Wish, named
-    from capture.sources.screen import on_wayland
     from capture.stats import StatsTable
     from capture.table import number
-    from desk.cli import fail
+    from desk import passphrase
     from sakigake.clock import parse_duration
+
+    passphrase.provide(configuration.keys)
 
     usual_s = ONCE_INTERVAL_S if once else number(configuration, "record", "interval_s")
     interval_s = max(SHORTEST_INTERVAL_S, parse_duration(interval) if interval else usual_s)
     chosen = named(Wish(region, source, canvas, pictures, once, interval_s), configuration)
     console = _Console(as_json=as_json)
+    shown_at = _overlay(configuration, overlay)
     plan = Plan(
         source=chosen.source,
         name=chosen.name,
@@ -139,12 +145,28 @@ def start(
         anew=anew,
         also=chosen.also,
         canvas_share=chosen.canvas_share,
-        stats=StatsTable(stats) if stats else None,
+        overlay=shown_at,
         greeting=chosen.greeting,
         notes=chosen.notes,
     )
+    if shown_at and (source or "").startswith("obs://") and canvas is None:
+        console.plain("record.overlay-in-view")
+    with ExitStack() as stack:
+        if stats is not None:
+            plan = replace(plan, stats=stack.enter_context(StatsTable(stats)))
+        return _record(configuration, plan, console, with_stream, source or "")
+
+
+def _record(
+    configuration: "Settings", plan: "Plan", console: _Console, with_stream: str | None, source: str
+) -> int:
+    from capture.loop import Recorder
+    from capture.sources.screen import on_wayland
+    from desk.cli import fail
+
     recorder = Recorder(configuration, plan, _speaker(console, configuration), console.tell)
-    if chosen.source.live and not (source or "").startswith("obs://") and on_wayland():
+    from_obs = source.startswith("obs://")
+    if plan.source.live and not from_obs and on_wayland():
         console.plain("record.wayland")
     _stop_on_signals(recorder)
     _be_modest()
@@ -161,11 +183,28 @@ def start(
             ending = recorder.run()
     except errors.SakigakeError as error:
         if recorder.stuck:
+            if plan.stats is not None:
+                plan.stats.close()
             _leave(fail(error))
         raise
-    if (source or "").startswith("folder:") and ending.stages < recorder.looker.looks:
+    if source.startswith("folder:") and ending.stages < recorder.looker.looks:
         console.plain("record.folder-kept", seen=recorder.looker.looks)
-    return _farewell(console, ending)
+    if plan.overlay is not None:
+        console.plain("record.save-video")
+    streamed = from_obs or with_stream is not None
+    return _farewell(console, ending, streamed=streamed and plan.overlay is None)
+
+
+def _overlay(configuration: "Settings", asked: Path | None) -> Path | None:
+    """Return where the picture for the stream goes, None when none is wanted; raises UsageError."""
+    from sakigake.witness.overlay import check_place
+
+    path = asked or configuration.section("record")["overlay"]
+    if not path:
+        return None
+    place = Path(path).expanduser().absolute()
+    check_place(place)
+    return place
 
 
 def _guide(configuration: "Settings", spec: str, console: "_Console") -> "StreamGuide":
@@ -222,7 +261,7 @@ def _be_modest() -> None:
         os.nice(max(0, NICE - os.nice(0)))
 
 
-def _farewell(console: _Console, ending: "Ending") -> int:
+def _farewell(console: _Console, ending: "Ending", *, streamed: bool) -> int:
     console.say(f"record.ended-{ending.reason}" if ending.reason in ENDINGS else "record.ended-error")
     console.plain(
         "record.summary", session=ending.session, stages=ending.stages, gaps=ending.gaps, drops=ending.drops
@@ -231,6 +270,8 @@ def _farewell(console: _Console, ending: "Ending") -> int:
         console.plain("record.unstamped", count=ending.unstamped)
     if ending.unwritten:
         console.plain("record.unwritten", count=ending.unwritten)
+    if streamed:
+        console.plain("session.save-stream")
     code = errors.SakigakeError.exit_code if ending.failed or ending.reason not in ENDINGS else errors.EXIT_OK
     if ending.stuck:
         _leave(code)

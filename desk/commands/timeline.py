@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,13 @@ from sakigake.clock import iso
 from sakigake.model import Session
 from sakigake.phrases import cause, span
 
+if TYPE_CHECKING:
+    from sakigake.timeline.widths import Ends, Summary
+
 # Of a film: pictures a second unless asked otherwise, and when its length is given; the highest that comes unasked.
 FPS, FPS_OF_A_LENGTH, GIF_FPS_OF_A_LENGTH = 10.0, 30, 20
 HEIGHT = 1080
+DRAIN_S = 60.0  # how long calendars are asked for
 LIMITS = {"--fps": (0.1, 60.0), "--seconds": (1.0, 3600.0), "--height": (64.0, 2160.0)}
 
 
@@ -24,6 +28,8 @@ def timeline() -> None:
 
 
 def _counts(store: Any, session: Session) -> dict[str, Any]:
+    from sakigake.anchor import blocks
+
     kinds = Counter(entry.type.value for entry in store.entries(session.id))
     return {
         "id": session.id,
@@ -34,6 +40,8 @@ def _counts(store: Any, session: Session) -> dict[str, Any]:
         "checkpoints": len(store.checkpoints(session.id)),
         "tokens": len(store.tokens(session.id)),
         "waiting": len(store.pending_jobs(session.id)),
+        "blocks": len(store.proofs(session.id)),
+        "blocks_promised": blocks.waiting(store, session.id),
     }
 
 
@@ -53,20 +61,30 @@ def list_sessions(as_json: bool) -> None:
         click.echo(
             words.text("timeline.row", **{**row, "ended": row["ended"] or words.text("timeline.running")})
         )
+        _tell_blocks(row)
     if not rows:
         click.echo(words.text("timeline.none"))
+
+
+def _tell_blocks(counts: dict[str, Any]) -> None:
+    if counts["blocks"] or counts["blocks_promised"]:
+        click.echo(
+            words.text("timeline.row-blocks", confirmed=counts["blocks"], promised=counts["blocks_promised"])
+        )
 
 
 @timeline.command("show", help=words.text("timeline.show-help"))
 @click.argument("session", default="last")
 @click.option("--all", "everything", is_flag=True, help=words.text("timeline.all-help"))
+@click.option("--bounds", "wide", is_flag=True, help=words.text("timeline.bounds-help"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
-def show(session: str, everything: bool, as_json: bool) -> None:
+def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
     """Show one session's entries."""
     from desk.sessions import find, open_store
     from sakigake import settings
     from sakigake.clock import from_ms
     from sakigake.model import EntryType
+    from sakigake.timeline import widths
     from sakigake.timeline.entry import parse_entry
     from sakigake.timeline.reading import entry_bounds, is_forgotten
 
@@ -78,6 +96,7 @@ def show(session: str, everything: bool, as_json: bool) -> None:
     shown = [entry for entry in entries if everything or entry.type is not EntryType.HEARTBEAT]
     intervals = entry_bounds(store, found.id, [entry.seq for entry in shown])
     counts = _counts(store, found)
+    ends = widths.ends(store, found.id, intervals)
     if as_json:
         rows = [
             {
@@ -86,6 +105,9 @@ def show(session: str, everything: bool, as_json: bool) -> None:
                 "claimed": iso(from_ms(entry.wall)),
                 "not_before": iso(low) if (low := intervals[entry.seq].not_before) else None,
                 "not_after": iso(high) if (high := intervals[entry.seq].not_after) else None,
+                "width_s": widths.width_s(intervals[entry.seq]),
+                "not_before_by": ends[entry.seq].before,
+                "not_after_by": ends[entry.seq].after,
                 "info": entry.info,
                 **({"forgotten": True} if entry.seq in forgotten else {}),
             }
@@ -94,6 +116,7 @@ def show(session: str, everything: bool, as_json: bool) -> None:
         click.echo(json.dumps({"schema_version": 1, **counts, "rows": rows}, ensure_ascii=False))
         return
     click.echo(words.text("timeline.head", **counts))
+    _tell_blocks(counts)
     for entry in shown:
         kind = words.table(words.language()).get(f"report.event.{entry.type.value}", entry.type.value)
         if entry.type is EntryType.STAGE:
@@ -106,14 +129,39 @@ def show(session: str, everything: bool, as_json: bool) -> None:
                 "timeline.entry", seq=entry.seq, kind=kind, span=span(intervals[entry.seq]), claimed=claimed
             )
         )
+        if wide:
+            _tell_ends(widths.width_s(intervals[entry.seq]), ends[entry.seq])
+    if wide:
+        _tell_widths(widths.summary(intervals.values()))
+
+
+def _tell_ends(width: float | None, ends: "Ends") -> None:
+    nobody = words.text("timeline.bounds-none")
+    seconds = words.text("timeline.bounds-open")
+    if width is not None:
+        seconds = words.text("timeline.bounds-width", seconds=f"{width:g}")
+    click.echo(
+        words.text(
+            "timeline.bounds-entry", width=seconds, before=ends.before or nobody, after=ends.after or nobody
+        )
+    )
+
+
+def _tell_widths(found: "Summary") -> None:
+    if found.median_s is None:
+        click.echo(words.text("timeline.bounds-sum-none"))
+        return
+    figures = {"median": found.median_s, "p95": found.p95_s, "most": found.most_s}
+    rounded = {key: f"{value:g}" for key, value in figures.items()}
+    click.echo(words.text("timeline.bounds-sum", closed=found.closed, count=found.count, **rounded))
 
 
 @timeline.command("anchor", help=words.text("timeline.anchor-help"))
 def anchor() -> None:
-    """Ask for the tokens that are still waiting."""
+    """Ask for the tokens that are still waiting, and what became of the promises of calendars."""
     from desk.sessions import open_store
     from sakigake import settings
-    from sakigake.anchor import queue, trust
+    from sakigake.anchor import blocks, calendars, queue, trust
     from sakigake.clock import Clock
 
     loaded = settings.load()
@@ -122,6 +170,64 @@ def anchor() -> None:
     queue.drain(store, trust.load(loaded.tables), Clock())
     after = sum(len(store.tokens(session.id)) for session in store.sessions())
     click.echo(words.text("timeline.anchored", stamped=after - before, waiting=len(store.pending_jobs())))
+    asked = calendars.load(loaded.tables)
+    if asked.addresses:
+        done = blocks.BlockWorker(store, asked, Clock()).drain(DRAIN_S)
+        promised = blocks.waiting(store)
+        click.echo(
+            words.text(
+                "timeline.anchored-blocks",
+                submitted=done.submitted,
+                confirmed=done.confirmed,
+                promised=promised,
+            )
+        )
+
+
+@timeline.command("head", help=words.text("timeline.head-help"))
+@click.argument("session", default="last")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help=words.text("timeline.head-output"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def head(session: str, output: Path | None, as_json: bool) -> None:
+    """Print one session's newest head, and write it where asked."""
+    from desk.sessions import find, open_store
+    from sakigake import settings
+    from sakigake.witness import code, overlay
+
+    store = open_store(settings.load())
+    found = find(store, session)
+    checkpoints = store.checkpoints(found.id)
+    if not checkpoints:
+        raise errors.NotFoundError("session-unsealed", session=found.id)
+    newest = code.head_of_note(checkpoints[-1].note)
+    if output is not None:
+        _write_head(output, newest, found.ledger, checkpoints[-1].note)
+    if as_json:
+        click.echo(overlay.record(newest, found.ledger).decode(), nl=False)
+        return
+    english, japanese = (" ".join(code.words(newest, language)) for language in words.LANGUAGES)
+    click.echo(newest.code)
+    click.echo(words.text("timeline.head-words", english=english, japanese=japanese))
+    entries = len(store.leaves(found.id))
+    click.echo(words.text("timeline.head-covers", size=newest.size, entries=entries, session=found.id))
+    if output is not None:
+        click.echo(words.text("timeline.head-written", path=output))
+
+
+def _write_head(output: Path, newest: Any, ledger: str, note: bytes) -> None:
+    from sakigake.witness import overlay
+
+    try:
+        if output.suffix.lower() == ".txt":
+            with output.open("xb") as file:
+                file.write(note)
+        else:
+            overlay.check_place(output)
+            overlay.write(output, newest, ledger, words.language())
+    except FileExistsError as error:
+        raise errors.UsageError("overlay-taken", path=output) from error
+    except OSError as error:
+        raise errors.SakigakeError("head-not-written", path=output, why=error.strerror or error) from error
 
 
 @timeline.command("lapse", help=words.text("timeline.lapse-help"))

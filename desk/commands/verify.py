@@ -20,15 +20,32 @@ EXIT_CODES = {Verdict.VERIFIED: errors.EXIT_OK, Verdict.INTEGRITY_ONLY: errors.E
 @click.option(
     "--trust", "roots", multiple=True, type=click.Path(path_type=Path), help=words.text("verify.trust")
 )
+@click.option(
+    "--against",
+    "others",
+    multiple=True,
+    metavar="PACKAGE",
+    type=click.Path(path_type=Path),
+    help=words.text("verify.against"),
+)
+@click.option("--head", "heads", multiple=True, metavar="CODE|FILE", help=words.text("verify.head"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
 @click.option("--lang", type=click.Choice(words.LANGUAGES), help=words.text("verify.lang"))
 @click.pass_context
 def verify(
-    ctx: click.Context, package: Path, roots: tuple[Path, ...], as_json: bool, lang: str | None
+    ctx: click.Context,
+    *,
+    package: Path,
+    roots: tuple[Path, ...],
+    others: tuple[Path, ...],
+    heads: tuple[str, ...],
+    as_json: bool,
+    lang: str | None,
 ) -> None:
     """Check a package and say what holds."""
     from sakigake import settings
     from sakigake.anchor import trust
+    from sakigake.evidence import against, head
     from sakigake.evidence.verify import verify as check
 
     if lang:
@@ -39,16 +56,21 @@ def verify(
             trusted = trusted.with_roots(path.read_bytes())
         except OSError as error:
             raise errors.UsageError("trust-unreadable", path=path, why=error.strerror) from error
+    seen = [head.read(value) for value in heads]
     try:
-        report = check(package, trusted)
+        report = check(package, trusted, seen)
+        compared = against.compare(package, report, others, trusted)
     except errors.VerificationError as error:
         _failed(error, as_json=as_json)
         ctx.exit(error.exit_code)
     else:
         if as_json:
-            click.echo(json.dumps(_record(report), ensure_ascii=False))
+            click.echo(json.dumps(_record(report) | _compared(compared), ensure_ascii=False))
         else:
             _print(report)
+            for each in compared:
+                relation = f"verify.against-{each.relation.value}"
+                click.echo(f"  {words.text(relation, path=each.path, shared=each.shared)}")
         ctx.exit(EXIT_CODES[report.verdict])
 
 
@@ -67,8 +89,10 @@ def _failed(error: errors.VerificationError, *, as_json: bool) -> None:
 
 
 def _print(report: Any) -> None:
+    from sakigake.evidence.blocks import NAME
+
     say = words.text
-    click.echo(say(f"verify.verdict.{report.verdict.value}"))
+    click.echo(say(_verdict(report)))
     for reason in report.reasons:
         click.echo(f"  {say(f'verify.reason.{reason}')}")
     for stage in report.stages:
@@ -78,19 +102,44 @@ def _print(report: Any) -> None:
             click.echo(f"      {say('report.claimed', when=iso(stage.claimed))}")
     if report.order:
         click.echo(f"  {say('verify.order', order=say(f'finding.order.{report.order.value}'))}")
-    if report.authorities:
-        click.echo(f"  {say('verify.authorities', names=', '.join(report.authorities))}")
+    if names := [name for name in report.authorities if name != NAME]:  # blocks have a line of their own
+        click.echo(f"  {say('verify.authorities', names=', '.join(names))}")
+    if report.blocks:
+        first = min(report.blocks, key=lambda block: block.time)
+        count = len(report.blocks)
+        click.echo(f"  {say('verify.blocks', count=count, name=first.name, time=iso(first.time))}")
     if report.untrusted_tokens:
         click.echo(f"  {say('verify.untrusted', count=report.untrusted_tokens)}")
     sealed = say("verify.sealed", span=span(report.sealed)) if report.sealed else say("verify.unsealed")
     click.echo(f"  {sealed}")
+    _print_ledger(report)
+    click.echo(f"  {say('verify.shows')}")
+
+
+def _print_ledger(report: Any) -> None:
+    say = words.text
     counts = {"entries": report.entries, "checkpoints": report.checkpoints, "withheld": report.withheld}
     click.echo(f"  {say('verify.ledger', ledger=report.ledger, gaps=report.gaps, **counts)}")
     if not report.gaps_counted:
         click.echo(f"  {say('verify.uncounted')}")
     click.echo(f"  {say('verify.closed' if report.closed else 'verify.open')}")
+    for size in report.heads:
+        click.echo(f"  {say('verify.head-seen', size=size)}")
     click.echo(f"  {say('verify.key', key=report.key)}")
-    click.echo(f"  {say('verify.shows')}")
+    if report.continues:
+        click.echo(f"  {say('verify.continues', key=report.continues)}")
+    if report.verify_py == "other":
+        click.echo(f"  {say('verify.verify-py-other')}")
+
+
+def _verdict(report: Any) -> str:
+    """Return the key of the sentence that says which kind of witness the verdict rests on."""
+    key = f"verify.verdict.{report.verdict.value}"
+    if report.verdict is not Verdict.VERIFIED or not report.blocks:
+        return key
+    if len(report.authorities) == 1:  # the blocks alone
+        return f"{key}.block"
+    return f"{key}.both" if any("block-time" in stage.flags for stage in report.stages) else key
 
 
 def _times(interval: Interval | None) -> dict[str, str | None] | None:
@@ -98,6 +147,22 @@ def _times(interval: Interval | None) -> dict[str, str | None] | None:
         return None
     ends = {"not_before": interval.not_before, "not_after": interval.not_after}
     return {key: iso(value) if value else None for key, value in ends.items()}
+
+
+def _compared(others: Any) -> dict[str, Any]:
+    """Return the other packages that were given, each with its relation to the first."""
+    rows = [
+        {
+            "path": str(each.path),
+            "relation": each.relation.value,
+            "shared": each.shared,
+            "ledger": each.report.ledger,
+            "key": each.report.key,
+            "verdict": each.report.verdict.value,
+        }
+        for each in others
+    ]
+    return {"against": rows} if rows else {}
 
 
 def _record(report: Any) -> dict[str, Any]:
@@ -112,7 +177,14 @@ def _record(report: Any) -> dict[str, Any]:
         "checkpoints": report.checkpoints,
         "authorities": list(report.authorities),
         "untrusted_tokens": report.untrusted_tokens,
+        "blocks": [
+            {"file": block.file, "size": block.size, "hash": block.name, "time": iso(block.time)}
+            for block in report.blocks
+        ],
         "ledger_closed": report.closed,
+        "heads_seen": list(report.heads),
+        "continues": report.continues,
+        "verify_py": report.verify_py,
         "gaps": report.gaps,
         "gaps_counted": report.gaps_counted,
         "sealed": _times(report.sealed),

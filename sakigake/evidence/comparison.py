@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sakigake.clock import from_ms, to_ms
@@ -26,12 +27,16 @@ class Comparison:
     stages: tuple[int, ...]
     first_stage: int | None
     last_stage: int | None
+    earliest: int | None
 
 
-def check(package: Container, shown: Mapping[int, Interval]) -> tuple[Order | None, Order | None, bool]:
+def check(
+    package: Container, shown: Mapping[int, Interval], begin: int
+) -> tuple[Order | None, Order | None, bool]:
     """Work the order out again from the checked times; returns it, the exporter's, and whether that is confirmed.
 
-    `shown` are the intervals of the disclosed stages, on which alone an order may rest. Raises VerificationError when
+    `shown` are the intervals of the disclosed stages, on which alone an order may rest; `begin` is the number of the
+    ledger's first stage, disclosed or not. Raises VerificationError when
     the finding contradicts the tokens.
     """
     names = package.names()
@@ -43,17 +48,26 @@ def check(package: Container, shown: Mapping[int, Interval]) -> tuple[Order | No
     stated = parse(container.read(package, layout.FINDING, MAX_BYTES))
     if len(posts) != 1 or container.digest(package, posts[0]) != stated.post_digest:
         raise VerificationError("commitment-wrong", what="post/")
-    if not set(stated.stages) <= set(shown) or list(stated.stages) != sorted(stated.stages):
+    ascending = [*([] if stated.earliest is None else [stated.earliest]), *stated.stages]
+    if not set(stated.stages) <= set(shown) or ascending != sorted(ascending):
         raise VerificationError("evidence-malformed", what=layout.FINDING)
     order, draft = Order.UNCLEAR, Interval()
     if stated.first_stage is not None and stated.last_stage is not None:
         draft = shown[stated.first_stage].hull(shown[stated.last_stage])
-        order = order_of(draft, stated.post)
+        earliest = stated.first_stage if stated.earliest is None else stated.earliest
+        order = order_of(Interval(_begun(shown, earliest, begin), draft.not_after), stated.post)
     if stated.order is not order and Order.UNCLEAR not in {stated.order, order}:
         raise VerificationError("order-contradicts")
     if order_of(draft, stated.draft) is not Order.UNCLEAR:
         raise VerificationError("order-contradicts")
     return order, stated.order, stated.order in {Order.UNCLEAR, order} and _covers(stated.draft, draft)
+
+
+def _begun(shown: Mapping[int, Interval], earliest: int, begin: int) -> datetime | None:
+    """Return what a picture that is alike from `earliest` on is not before: see `timeline.reading.picture_bounds`."""
+    before = max((seq for seq in shown if seq < earliest), default=begin if earliest <= begin else None)
+    stage = None if before is None else shown.get(before)
+    return stage.not_before if stage else None
 
 
 def _covers(stated: Interval, checked: Interval) -> bool:
@@ -96,6 +110,7 @@ def write(finding: Finding) -> bytes:
         },
     }
     stages = {"best": finding.stage, "first": finding.first_stage, "last": finding.last_stage}
+    stages["earliest"] = finding.earliest
     record["stages"] = {key: value for key, value in stages.items() if value is not None}
     if counts := finding.counts:
         record["counts"] = {
@@ -126,7 +141,7 @@ def parse(raw: bytes) -> Comparison:
         and HEX32.fullmatch(value["post_digest"])
         and _integers(post, {"not_before", "not_after"}, 1 << 47)
         and _integers(draft, {"not_before", "not_after"}, 1 << 47)
-        and _integers(stages, {"best", "first", "last"}, 1 << 31)
+        and _integers(stages, {"best", "first", "last", "earliest"}, 1 << 31)
     ):
         raise VerificationError("evidence-malformed", what=what)
     if any(span.get("not_before", 0) > span.get("not_after", 1 << 47) for span in (post, draft)):
@@ -140,6 +155,7 @@ def parse(raw: bytes) -> Comparison:
         stages=tuple(stages[key] for key in ("first", "best", "last") if key in stages),
         first_stage=stages.get("first"),
         last_stage=stages.get("last"),
+        earliest=stages.get("earliest"),
     )
 
 

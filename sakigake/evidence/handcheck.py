@@ -10,7 +10,12 @@ from sakigake.evidence.report import View
 _ROOT = (
     'python3 -c "import hashlib as h,base64 as b;H=lambda x:h.sha256(x).digest();'
     "f=lambda l:l[0] if len(l)==1 else (lambda k:H(b'\\1'+f(l[:k])+f(l[k:])))(1<<(len(l)-1).bit_length()-1);"
-    "print(b.b64encode(f([bytes.fromhex(x) for x in open('leaves.txt').read().split()[:{size}]])).decode())\""
+    "L=[bytes.fromhex(x) for x in open('leaves.txt').read().split()];"
+    '[print(b.b64encode(f(L[:n])).decode()) for n in ({sizes},)]"'
+)
+_HEADER = (
+    "python3 -c \"import hashlib as h;x=open('{name}','rb').read();"
+    'print(h.sha256(h.sha256(x).digest()).digest()[::-1].hex(),x[67:35:-1].hex())"'
 )
 
 
@@ -25,32 +30,51 @@ class Stamp:
     seconds: int
 
 
-def commands(view: View, stamps: Sequence[Stamp]) -> list[tuple[str, str]]:
-    """Return (word key, command) pairs that check one stage of this package from its picture to its time token."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A proof of the package that a Bitcoin block holds a checkpoint, and the header of that block."""
+
+    proof: str
+    header: str
+    checkpoint: str
+    size: int
+
+
+def commands(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> list[tuple[str, str]]:
+    """Return (word key, command) pairs that check one stage of this package from its picture to its time.
+
+    Never more than six: with both a token and a block, two steps about the entry become one.
+    """
     seq = subject(view)
     entry, opening = layout.stage(seq, "entry.json"), layout.stage(seq, "open.json")
     stamp = next((stamp for stamp in stamps if stamp.size > seq), None)
-    size, checkpoint = (
-        (stamp.size, stamp.checkpoint) if stamp else (view.entries, layout.checkpoint(view.checkpoints - 1))
-    )
+    block = next((each for each in held if each.size > seq), None)
+    points = list(dict.fromkeys((each.size, each.checkpoint) for each in (stamp, block) if each))
+    points = points or [(view.entries, layout.checkpoint(view.checkpoints - 1))]
+    files = f"sha256sum {layout.stage(seq, 'png')} {opening}; cat {opening}; echo; cat {entry}; echo"
+    leaf = f"(printf '\\000'; cat {entry}) | sha256sum; sed -n {seq + 1}p leaves.txt"
+    root = _ROOT.format(sizes=",".join(str(size) for size, _ in points))
     steps = [
         ("handcheck.files", "sha256sum -c SHA256SUMS"),
         (
             "handcheck.signature",
             "openssl pkeyutl -verify -pubin -inkey artist-pub.pem -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig",
         ),
-        (
-            "handcheck.entry",
-            f"sha256sum {layout.stage(seq, 'png')} {opening}; cat {opening}; echo; cat {entry}; echo",
+        *(
+            [("handcheck.entry-leaf", f"{files}; {leaf}")]
+            if stamp and block
+            else [("handcheck.entry", files), ("handcheck.leaf", leaf)]
         ),
-        ("handcheck.leaf", f"(printf '\\000'; cat {entry}) | sha256sum; sed -n {seq + 1}p leaves.txt"),
-        ("handcheck.root", f"{_ROOT.format(size=size)}; sed -n 3p {checkpoint}"),
+        ("handcheck.root", "; ".join((root, *(f"sed -n 3p {name}" for _, name in points)))),
     ]
     if stamp:
-        check = f"openssl ts -verify -attime {stamp.seconds} -data {checkpoint} -in {stamp.token} -CAfile {stamp.root}"
+        check = f"openssl ts -verify -attime {stamp.seconds} -data {stamp.checkpoint} -in {stamp.token} -CAfile {stamp.root}"
         steps.append(
             ("handcheck.token", f"{check}; openssl ts -reply -in {stamp.token} -text | grep 'Time stamp'")
         )
+    if block:
+        check = f"ots --no-bitcoin verify -f {block.checkpoint} {block.proof}"
+        steps.append(("handcheck.block", f"{check}; {_HEADER.format(name=block.header)}"))
     return steps
 
 
@@ -60,13 +84,13 @@ def subject(view: View) -> int:
     return best if best is not None and best in view.stages else view.stages[-1]
 
 
-def text(view: View, stamps: Sequence[Stamp]) -> str:
+def text(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> str:
     """Return the whole file, Japanese first."""
     parts: list[str] = []
     for lang in ("ja", "en"):
         intro = words.text("handcheck.intro", lang, session=view.session.id, seq=subject(view))
         lines = [words.text("handcheck.title", lang), "", intro, ""]
-        for number, (key, command) in enumerate(commands(view, stamps), start=1):
+        for number, (key, command) in enumerate(commands(view, stamps, held), start=1):
             lines += [f"{number}. {words.text(key, lang)}", "", f"   {command}", ""]
         lines += [words.text("handcheck.windows", lang), "", words.text("handcheck.verifier", lang), ""]
         lines += [words.text("report.limits", lang), "", ""]

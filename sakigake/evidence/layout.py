@@ -20,6 +20,7 @@ STAGE_FILE = re.compile(
 )
 CHECKPOINT_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.checkpoint\.txt")
 TOKEN_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.(?:[2-9]\.)?tsr")
+PROOF_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.(?:ots|hdr)")
 OTHER_FILE = re.compile(
     r"(?:trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/[a-z-]{1,32}\.png)"
 )
@@ -38,6 +39,16 @@ def checkpoint(number: int) -> str:
 def token(number: int, nth: int) -> str:
     """Return the name of the `nth` token over a checkpoint, counted from 1."""
     return f"anchors/{number:04d}.tsr" if nth == 1 else f"anchors/{number:04d}.{nth}.tsr"
+
+
+def proof(number: int) -> str:
+    """Return the name of the OpenTimestamps proof over a checkpoint."""
+    return f"anchors/{number:04d}.ots"
+
+
+def header(number: int) -> str:
+    """Return the name of the header of the block that the proof leads to."""
+    return f"anchors/{number:04d}.hdr"
 
 
 def post(extension: str) -> str:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sakigake.errors import VerificationError
 from sakigake.evidence import container, layout
 from sakigake.evidence.container import Container
-from sakigake.timeline.keys import is_sound
+from sakigake.timeline.curve import is_sound
 
 MAX_MANIFEST, MAX_SMALL = 1 << 23, 1 << 12
 REQUIRED = frozenset(
@@ -26,7 +26,7 @@ REQUIRED = frozenset(
 )
 # Packages of the first weeks hold no verifier: it is a convenience and its absence is no fault.
 _FIXED = (REQUIRED - layout.UNLISTED) | {layout.FINDING, layout.VERIFIER}
-_FORMS = (layout.STAGE_FILE, layout.CHECKPOINT_FILE, layout.TOKEN_FILE, layout.OTHER_FILE)
+_FORMS = (layout.STAGE_FILE, layout.CHECKPOINT_FILE, layout.TOKEN_FILE, layout.PROOF_FILE, layout.OTHER_FILE)
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]{1,120})")
 
 

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sakigake.anchor.trust import Authority, Trust
 from sakigake.errors import ConfigError, NotFoundError, SakigakeError, UsageError
 from sakigake.evidence import comparison, handcheck, layout, report
+from sakigake.evidence.standalone.joined import joined
 from sakigake.model import EntryType, Finding, Session, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline import proof
@@ -41,7 +41,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written. `unsealed` counts newer entries that no checkpoint covers yet, `forgotten` stages left out."""
+    """What was written. `blocks` counts proofs of Bitcoin blocks, `unsealed` newer entries that no checkpoint covers yet, `forgotten` stages left out."""
 
     path: Path
     stages: int
@@ -49,6 +49,7 @@ class Exported:
     unsealed: int
     stamped: bool
     forgotten: int = 0
+    blocks: int = 0
 
 
 def export(
@@ -60,12 +61,14 @@ def export(
     trust: Trust,
     out: Path,
     chosen: Iterable[int] | None = None,
+    without_picture: Iterable[int] = (),
     post: Post | None = None,
     stamp: Callable[[bytes], bytes | None] | None = None,
 ) -> Exported:
     """Write the package of a session to `out`, a ZIP when it ends in .zip, else a new folder.
 
-    `chosen` are the entry numbers of the stages to disclose (None: all that still have their pictures). `stamp` asks for a time token over the
+    `chosen` are the entry numbers of the stages to disclose (None: all that still have their pictures). Of the stages
+    `without_picture` only the fingerprint is shown; of the others, those that a finding rests on show theirs. `stamp` asks for a time token over the
     list of files and returns None when it cannot be had. Raises UsageError, NotFoundError, ConfigError.
     """
     if key.public_key().public_bytes_raw() != store.public_key(session.id):
@@ -77,17 +80,23 @@ def export(
         raise NotFoundError("session-unsealed", session=session.id)
     leaves = store.leaves(session.id)
     size = checkpoints[-1].size
-    stages, forgotten = _choose(store, session, size, chosen)
+    hidden = set(without_picture)
+    stages, forgotten = _choose(store, session, size, chosen, hidden)
     if post:
         _must_show(post.finding, {entry.seq for entry in stages})
     contents, stamps = _anchors(store, session, trust)
+    proofs, held = _blocks(store, session)
+    contents |= proofs
     contents[layout.LEAVES] = "".join(f"{leaf.hex()}\n" for leaf in leaves[:size]).encode()
     events = [
         entry for entry in store.entries(session.id) if entry.type is not EntryType.STAGE and entry.seq < size
     ]
     contents[layout.EVENTS] = b"".join(entry.raw + b"\n" for entry in events)
+    compared = _rests_on(post.finding) if post else range(0)
     for entry in stages:
-        contents |= _stage(entry, pictures)
+        contents |= _stage(
+            entry, None if entry.seq in hidden else pictures, entry.seq in hidden or entry.seq in compared
+        )
         contents[layout.stage(entry.seq, "proof.txt")] = proof.write(
             entry.seq, leaves[:size], checkpoints[-1].note
         )
@@ -99,9 +108,9 @@ def export(
     contents[layout.PUBLIC_PEM] = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    contents[layout.VERIFIER] = _verifier()
+    contents[layout.VERIFIER] = joined()
     view = report.gather(store, session, stages, size, post.finding if post else None)
-    contents[layout.README] = handcheck.text(view, stamps).encode()
+    contents[layout.README] = handcheck.text(view, stamps, held).encode()
     contents[layout.PAGE] = report.page(view, contents).encode()
     manifest = "".join(f"{_digest(contents[name])}  {name}\n" for name in sorted(contents)).encode()
     contents[layout.MANIFEST] = manifest
@@ -117,6 +126,7 @@ def export(
         unsealed=len(leaves) - size,
         stamped=token is not None,
         forgotten=forgotten,
+        blocks=len(held),
     )
 
 
@@ -144,8 +154,14 @@ def _must_show(finding: Finding, shown: set[int]) -> None:
         raise UsageError("export-finding-hidden", stages=",".join(map(str, sorted(stages, key=str))))
 
 
+def _rests_on(finding: Finding) -> range:
+    """Return the entry numbers from the first to the last stage that a finding names."""
+    named = [seq for seq in (finding.first_stage, finding.stage, finding.last_stage) if seq is not None]
+    return range(min(named), max(named) + 1) if named else range(0)
+
+
 def _choose(
-    store: Store, session: Session, size: int, chosen: Iterable[int] | None
+    store: Store, session: Session, size: int, chosen: Iterable[int] | None, hidden: set[int]
 ) -> tuple[list[StoredEntry], int]:
     """Return the stages to disclose, and how many were left out since their pictures are forgotten."""
     known = {entry.seq: entry for entry in store.entries(session.id, EntryType.STAGE) if entry.seq < size}
@@ -155,14 +171,17 @@ def _choose(
         whole = [entry for entry in known.values() if not is_forgotten(entry)]
         if not whole:
             raise NotFoundError("stages-forgotten", session=session.id)
-        return whole, len(known) - len(whole)
-    wanted = sorted(set(chosen))
+        chosen = [entry.seq for entry in whole]
+        forgotten = len(known) - len(whole)
+    else:
+        forgotten = 0
+    wanted = sorted({*chosen, *hidden})
     for seq in wanted:
         if seq not in known:
             raise UsageError("stage-unknown", seq=seq, session=session.id)
         if is_forgotten(known[seq]):
             raise UsageError("stage-forgotten", seq=seq)
-    return [known[seq] for seq in wanted], 0
+    return [known[seq] for seq in wanted], forgotten
 
 
 def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, list[handcheck.Stamp]]:
@@ -197,16 +216,30 @@ def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, li
     return contents, sorted(stamps, key=lambda stamp: (stamp.size, stamp.token))
 
 
-def _stage(entry: StoredEntry, pictures: Path) -> Contents:
+def _blocks(store: Store, session: Session) -> tuple[Contents, list[handcheck.Held]]:
+    """Return the proofs that reach a Bitcoin block, with its header; what is only promised stays here."""
+    sizes = {checkpoint.number: checkpoint.size for checkpoint in store.checkpoints(session.id)}
+    contents: Contents = {}
+    held = []
+    for each in store.proofs(session.id):
+        number = each.checkpoint
+        names = layout.proof(number), layout.header(number)
+        contents |= {names[0]: each.raw, names[1]: each.header}
+        held.append(handcheck.Held(*names, layout.checkpoint(number), sizes[number]))
+    return contents, held
+
+
+def _stage(entry: StoredEntry, pictures: Path | None, fingerprint: bool) -> Contents:  # noqa: FBT001 - one call
+    """Return what is disclosed of a stage: its entry, its picture unless `pictures` is None, its `fingerprint`."""
     contents: Contents = {layout.stage(entry.seq, "entry.json"): entry.raw}
-    if entry.opening:
+    if entry.opening and pictures:
         picture = parse_picture(entry.opening)
         path = pictures / picture.file[:2] / f"{picture.file}.png"
         if not path.is_file():
             raise NotFoundError("picture-lost", seq=entry.seq, path=path)
         contents[layout.stage(entry.seq, "open.json")] = entry.opening
         contents[layout.stage(entry.seq, "png")] = path
-    if entry.fp_opening and entry.fingerprint:
+    if entry.fp_opening and entry.fingerprint and fingerprint:
         contents[layout.stage(entry.seq, "fp.json")] = entry.fp_opening
         contents[layout.stage(entry.seq, "fp.bin")] = entry.fingerprint
     return contents
@@ -216,12 +249,6 @@ def _roots_name(authority: Authority) -> str:
     """Return the name of the file with an authority's roots: ASCII letters, digits and hyphens."""
     slug = re.sub(r"[^a-z0-9]+", "-", authority.name.lower()).strip("-")[:48]
     return f"trust/{slug or 'authority'}.pem"
-
-
-def _verifier() -> bytes:
-    """Return the standalone verifier, the same bytes on every system."""
-    source = files("sakigake.evidence").joinpath("standalone.py").read_bytes()
-    return source.replace(b"\r\n", b"\n")
 
 
 def _digest(content: bytes | Path) -> str:

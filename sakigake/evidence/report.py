@@ -23,7 +23,8 @@ from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Entry, parse_entry
 from sakigake.timeline.reading import entry_bounds
 
-THUMBNAIL_PX = 320
+# Small copies stand in the page; the more stages there are, the smaller, so that a long session can still be mailed.
+THUMBNAIL_PX = ((60, 320), (150, 240), (1 << 31, 160))
 _ZONES = {"ja": timezone(timedelta(hours=9), "JST"), "en": UTC}
 NOTABLE = {
     EntryType.PAUSE,
@@ -49,6 +50,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small copy of a picture: a data URI, and its size in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Everything a page says, gathered once."""
 
@@ -58,6 +68,7 @@ class View:
     withheld: int
     entries: int
     checkpoints: int
+    blocks: int
     finding: Finding | None
 
 
@@ -78,12 +89,13 @@ def gather(
         withheld=sum(entry.type is EntryType.STAGE for entry in known) - len(shown),
         entries=size,
         checkpoints=len(store.checkpoints(session.id)),
+        blocks=len(store.proofs(session.id)),
         finding=finding,
     )
 
 
 def page(view: View, contents: dict[str, bytes | Path]) -> str:
-    """Return the page. Pictures stand in it as small inline copies; the originals lie beside it."""
+    """Return the page. Pictures stand in it once, as small copies; the originals lie beside it."""
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -91,8 +103,10 @@ def page(view: View, contents: dict[str, bytes | Path]) -> str:
         lstrip_blocks=True,
         loader=jinja2.PackageLoader("sakigake.evidence"),
     )
-    thumbnails = {seq: _thumbnail(contents.get(layout.stage(seq, "png"))) for seq in view.stages}
-    post = next((body for name, body in contents.items() if name.startswith("post/picture.")), None)
+    side = next(px for most, px in THUMBNAIL_PX if len(view.stages) <= most)
+    bodies = {f"s{seq}": contents.get(layout.stage(seq, "png")) for seq in view.stages}
+    bodies["post"] = next((body for name, body in contents.items() if name.startswith("post/picture.")), None)
+    thumbnails = {name: small for name, body in bodies.items() if (small := _thumbnail(body, side))}
     values: dict[str, Any] = {
         "view": view,
         "languages": [
@@ -100,7 +114,6 @@ def page(view: View, contents: dict[str, bytes | Path]) -> str:
             for lang in ("ja", "en")
         ],
         "thumbnails": thumbnails,
-        "post": _thumbnail(post),
         "chance": chance,
         "version": __version__,
         "stage_file": layout.stage,
@@ -115,16 +128,19 @@ def _when(lang: str, moment: datetime) -> str:
     return moment.astimezone(_ZONES[lang]).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def _thumbnail(content: bytes | Path | None) -> str | None:
-    """Return a small picture as a data URI, or None when there is none or it cannot be shown."""
+def _thumbnail(content: bytes | Path | None, side: int) -> Thumbnail | None:
+    """Return a copy whose longer side is `side` pixels at most, or None when there is none or it cannot be shown."""
     if content is None:
         return None
     raw = content if isinstance(content, bytes) else content.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         return None
-    scale = THUMBNAIL_PX / max(pixels.shape[:2])
+    scale = side / max(pixels.shape[:2])
     if scale < 1:
         pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    encoded, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 82])
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}" if encoded else None
+    encoded, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    if not encoded:
+        return None
+    height, width = pixels.shape[:2]
+    return Thumbnail(f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}", width, height)

@@ -7,7 +7,7 @@ Everything in a package is either checked here or refused; there is no file and 
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,14 +15,17 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from sakigake.anchor.bitcoin import EASIEST
 from sakigake.anchor.rfc3161 import read_token
 from sakigake.anchor.trust import Trust
 from sakigake.clock import from_ms
 from sakigake.errors import VerificationError
-from sakigake.evidence import carried, comparison, container, layout, listing
+from sakigake.evidence import blocks as witnesses
+from sakigake.evidence import carried, comparison, container, head, inside, layout, listing
+from sakigake.evidence.blocks import Block
 from sakigake.evidence.container import Container
 from sakigake.model import EntryType, Interval, Order, Verdict
-from sakigake.timeline import merkle, note, proof
+from sakigake.timeline import merkle, note, proof, rotation
 from sakigake.timeline.bounds import TokenTime, bounds
 from sakigake.timeline.entry import (
     MAX_ENTRY_BYTES,
@@ -68,9 +71,14 @@ class Report:
     gaps_counted: bool
     sealed: Interval | None
     stages: tuple[StageReport, ...]
+    blocks: tuple[Block, ...] = ()
     order: Order | None = None
     order_stated: Order | None = None
     reasons: tuple[str, ...] = field(default_factory=tuple)
+    heads: tuple[int, ...] = ()  # sizes of the heads that were given and are in this ledger
+    continues: str | None = None  # the key before this one, which signed that as well
+    under_way: Interval | None = None  # begun by then, and not yet ended then, by the tokens
+    verify_py: str = inside.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +98,39 @@ class _Evidence:
     leaves: list[bytes]
     checkpoints: int
     tokens: dict[str, _Token]
+    blocks: tuple[Block, ...]
     events: dict[int, Entry]
     stages: dict[int, Entry]
     counted: bool
 
 
-def verify(path: Path, trust: Trust) -> Report:
-    """Check a package, a folder or a ZIP. Raises VerificationError for the first thing that does not hold."""
+def verify(path: Path, trust: Trust, seen: Sequence[head.Seen] = (), *, easiest: int = EASIEST) -> Report:
+    """Check a package, a folder or a ZIP. Raises VerificationError for the first thing that does not hold.
+
+    The package must hold the heads that others have `seen`. `easiest` is the least work of a block that counts, as a
+    target; only tests give another one.
+    """
     package = container.open_container(path)
     public = listing.check(package)
     roots = carried.certificates(package)
     leaves = _leaves(package)
     checkpoints = _checkpoints(package, public, leaves)
     tokens = _tokens(package, checkpoints, trust)
-    _chain_after(checkpoints, tokens)
+    blocks = witnesses.check(package, [(raw, stated.size) for raw, stated in checkpoints], easiest=easiest)
+    _chain_after(checkpoints, tokens, blocks)
     events, stages = _entries(package, leaves, tokens)
     _first_entry(events, public)
     counted = _count_events(checkpoints, events)
-    evidence = _Evidence(public, leaves, len(checkpoints), tokens, events, stages, counted)
-    return _report(evidence, package, _sealed(package, trust, roots))
+    evidence = _Evidence(public, leaves, len(checkpoints), tokens, blocks, events, stages, counted)
+    sealed = _sealed(package, trust, roots)
+    return replace(
+        _report(evidence, package, sealed),
+        heads=head.check(seen, leaves, public),
+        continues=rotation.check(
+            events, leaves[0].hex()[:32], public.public_bytes_raw().hex(), layout.EVENTS
+        ),
+        verify_py=inside.verifier(package),
+    )
 
 
 def _leaves(package: Container) -> list[bytes]:
@@ -173,12 +195,16 @@ def _tokens(
     return tokens
 
 
-def _chain_after(checkpoints: list[tuple[bytes, note.Checkpoint]], tokens: dict[str, _Token]) -> None:
+def _chain_after(
+    checkpoints: list[tuple[bytes, note.Checkpoint]], tokens: dict[str, _Token], blocks: Sequence[Block]
+) -> None:
     """Check that each checkpoint names a token over an earlier one, if any."""
     highs: dict[int, list[datetime]] = {}
     for token in tokens.values():
         if token.authority:
             highs.setdefault(token.size, []).append(token.high)
+    for block in blocks:
+        highs.setdefault(block.size, []).append(block.high)
     for number, (_, stated) in enumerate(checkpoints):
         _named(stated.after, stated.size - 1, tokens, layout.checkpoint(number))
         before = tokens[stated.after] if stated.after else None
@@ -286,6 +312,11 @@ def _proofs(package: Container, leaves: list[bytes], stages: dict[int, Entry]) -
         )
 
 
+def _first_stage(events: dict[int, Entry]) -> int:
+    """Return the number of the ledger's first stage: the first entry that is no event."""
+    return next(number for number, seq in enumerate([*sorted(events), None]) if seq != number)
+
+
 def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
     """Check that the first entry names the key, so that the ledger belongs to it from its first leaf on."""
     first = events.get(0)
@@ -318,19 +349,22 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         token.digest: TokenTime(token.size, token.low, token.high)
         for token in tokens.values()
         if token.authority
-    }
+    } | witnesses.times(evidence.blocks)
     known = sorted((evidence.events | evidence.stages).items())
     intervals = bounds([(seq, entry.after) for seq, entry in known], times, [seq for seq, _ in known])
     for seq, interval in intervals.items():
         if interval.not_before and interval.not_after and interval.not_before > interval.not_after + SKEW:
             raise VerificationError("times-contradict", seq=seq)
     shown = tuple(
-        _stage_report(package, entry, intervals[seq]) for seq, entry in sorted(evidence.stages.items())
+        _stage_report(package, entry, intervals[seq], evidence.blocks)
+        for seq, entry in sorted(evidence.stages.items())
     )
-    order, stated, confirmed = comparison.check(package, {seq: intervals[seq] for seq in evidence.stages})
+    order, stated, confirmed = comparison.check(
+        package, {seq: intervals[seq] for seq in evidence.stages}, _first_stage(evidence.events)
+    )
     reasons = []
     if not times:
-        reasons.append("no-token" if not tokens else "no-trusted-token")
+        reasons.append("no-trusted-token" if tokens else "no-token")
     elif any(stage.interval.not_after is None for stage in shown):
         reasons.append("stage-without-token")
     if not confirmed:
@@ -343,20 +377,27 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         entries=len(leaves),
         withheld=len(leaves) - len(known),
         checkpoints=evidence.checkpoints,
-        authorities=tuple(sorted({token.authority for token in tokens.values() if token.authority})),
+        authorities=tuple(
+            sorted({token.authority for token in tokens.values() if token.authority})
+            + [witnesses.NAME] * bool(evidence.blocks)
+        ),
         untrusted_tokens=sum(token.authority is None for token in tokens.values()),
         closed=last is not None and last.type is EntryType.SESSION_END,
         gaps_counted=evidence.counted,
         gaps=sum(entry.type in GAPS for entry in evidence.events.values()),
         sealed=sealed,
         stages=shown,
+        blocks=evidence.blocks,
         order=order,
         order_stated=stated,
         reasons=tuple(reasons),
+        under_way=Interval(intervals[0].not_after, intervals[known[-1][0]].not_before),
     )
 
 
-def _stage_report(package: Container, entry: Entry, interval: Interval) -> StageReport:
+def _stage_report(
+    package: Container, entry: Entry, interval: Interval, blocks: Sequence[Block]
+) -> StageReport:
     flags = []
     claimed: datetime | None
     try:
@@ -369,6 +410,8 @@ def _stage_report(package: Container, entry: Entry, interval: Interval) -> Stage
         flags.append("clock-disagrees")
     if interval.not_after is None:
         flags.append("no-time")
+    elif interval.not_after in {block.high for block in blocks if block.size > entry.seq}:
+        flags.append("block-time")
     return StageReport(
         seq=entry.seq,
         interval=interval,

@@ -66,6 +66,9 @@ def test_timeline_list_and_show(home: Path) -> None:
     assert shown["schema_version"] == 1
     assert [row["type"] for row in shown["rows"]].count("stage") == 3
     assert "段階" in sakigake(home, "timeline", "show", lang="ja").stdout
+    wide = sakigake(home, "timeline", "show", "--bounds").stdout
+    assert wide.count("width open; from: no witness yet; to: no witness yet") == len(shown["rows"])
+    assert wide.rstrip().endswith("No entry has both ends yet.")
 
 
 def test_export_then_verify(home: Path, tmp_path: Path) -> None:

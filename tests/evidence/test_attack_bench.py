@@ -7,7 +7,8 @@ import pytest
 
 from bench import attack, attack_cases, attack_scene
 from bench.attack_scene import Scene
-from sakigake.evidence import layout, standalone
+from sakigake.evidence import layout
+from sakigake.evidence.standalone import whole
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_the_bench_notices_errors_and_disagreements(
     def broken(_path: Path, _roots: object) -> dict[str, object]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(standalone, "check", broken)
+    monkeypatch.setattr(whole, "check", broken)
     tally = attack.Tally()
     judge = attack.Judge(tmp_path, tally)
     judge.verdict(judge.file(attack_scene.pack(scene.contents)), scene.trust, "x")

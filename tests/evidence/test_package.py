@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bench import attack_scene
 from sakigake.anchor.trust import Trust
 from sakigake.errors import ConfigError, NotFoundError, UsageError
-from sakigake.evidence import layout, package, standalone
+from sakigake.evidence import layout, package
+from sakigake.evidence.standalone.whole import check as check_alone
 from sakigake.evidence.verify import verify
 from sakigake.model import EntryType, Finding, Interval, Likeness, Order, Verdict
 from sakigake.timeline.ledger import Ledger
@@ -180,4 +181,4 @@ def test_ledger_that_begins_to_count_later_says_that_gaps_may_be_missing_until_t
         path = tmp_path / "pack.zip"
         path.write_bytes(attack_scene.pack(made.contents()))
         assert verify(path, NOBODY).gaps_counted is counted
-        assert standalone.check(path, [])["gaps_counted"] is counted
+        assert check_alone(path, [])["gaps_counted"] is counted

@@ -159,6 +159,7 @@ class Plan:
 
     chain: Chain
     data: bytes = b"data"
+    imprinted: bytes | None = None
     status: bytes = GRANTED
     signed_version: int = 3
     outer_digest: str | None = None
@@ -219,7 +220,10 @@ def info(plan: Plan) -> bytes:
     return seq(
         integer(plan.info_version),
         oid(plan.policy),
-        seq(algorithm(DIGEST_OID[plan.imprint]), octets(hashlib.new(plan.imprint, plan.data).digest())),
+        seq(
+            algorithm(DIGEST_OID[plan.imprint]),
+            octets(plan.imprinted or hashlib.new(plan.imprint, plan.data).digest()),
+        ),
         integer(plan.serial),
         tlv(0x18, plan.time),
         plan.accuracy,

@@ -118,32 +118,32 @@ def record(
 ) -> Studio:
     """Record a session: a stage each minute, and a trusted token ten seconds after each, unless `tokens` is false.
 
+    Like a real recording it asks for a token before the first stage.
+
     `claim` moves the PC's clock away from the authority's time.
     """
     ticking = Ticking(start + claim, start + claim - timedelta(days=1))
     ledger = Ledger.start(store, Ed25519PrivateKey.generate(), "screen", ticking.clock())
+
+    def seal(moment: datetime) -> None:
+        checkpoint = ledger.checkpoint([])
+        if tokens and checkpoint:
+            raw = f"token {ledger.session.id} {checkpoint.number}".encode()
+            digest = sha256(raw).digest()
+            until = moment + timedelta(seconds=1)
+            store.add_token(
+                ledger.session.id,
+                StoredToken(checkpoint.number, "test", raw, digest, moment, until, trusted=True),
+            )
+
+    seal(start)
     seqs: list[int] = []
     for number, pixels in enumerate(pictures):
         ticking.now = start + claim + timedelta(minutes=number + 1)
         entry = ledger.append(EntryType.STAGE, fingerprint=Fingerprint(VERSION, fingerprint(pixels)))
         seqs.append(entry.seq)
         ticking.now += timedelta(seconds=10)
-        checkpoint = ledger.checkpoint([])
-        if tokens and checkpoint:
-            moment = start + timedelta(minutes=number + 1, seconds=10)
-            raw = f"token {ledger.session.id} {number}".encode()
-            store.add_token(
-                ledger.session.id,
-                StoredToken(
-                    checkpoint.number,
-                    "test",
-                    raw,
-                    sha256(raw).digest(),
-                    moment,
-                    moment + timedelta(seconds=1),
-                    trusted=True,
-                ),
-            )
+        seal(start + timedelta(minutes=number + 1, seconds=10))
     return Studio(store, ledger.session, seqs)
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -236,3 +237,40 @@ def test_json_is_plain_and_complete(tmp_path: Path, studio: Studio) -> None:
     assert set(record_["scores"]) == {"edge_layout_v1", "gradient_v1", "oklab_thumb_8_v1"}
     assert record_["draft"]["not_after"].endswith("Z")
     assert len(record_["post_sha256"]) == 64
+
+
+def test_a_screenshot_is_placed_at_its_stage_exactly(tmp_path: Path, studio: Studio) -> None:
+    for stage in (3, 5, 7):
+        ok, jpeg = cv2.imencode(".jpg", drawing(11, stage), [cv2.IMWRITE_JPEG_QUALITY, 60])
+        assert ok
+        post = tmp_path / f"{stage}.jpg"
+        post.write_bytes(jpeg.tobytes())
+        finding = check_picture(studio.store, [studio.session], post, LATER)
+        assert (finding.first_stage, finding.stage, finding.last_stage) == (studio.seqs[stage],) * 3
+
+
+def test_a_post_between_two_stages_is_not_called_the_first(tmp_path: Path, studio: Studio) -> None:
+    """What a stage shows was on the canvas before the stage was taken: somebody else may have taken it sooner."""
+    post = saved(tmp_path / "post.png", drawing(11, 6))
+    just_before = START + timedelta(
+        minutes=6, seconds=12
+    )  # stage 5 has its token, stage 6 is taken a minute later
+    posted = Interval(just_before - timedelta(seconds=1), just_before + timedelta(seconds=1))
+    finding = check_picture(studio.store, [studio.session], post, posted)
+    assert finding.stage == studio.seqs[6]
+    assert finding.order is Order.UNCLEAR
+    before_the_stage_before = Interval(None, START + timedelta(minutes=5))
+    assert (
+        check_picture(studio.store, [studio.session], post, before_the_stage_before).order is Order.POST_FIRST
+    )
+
+
+def test_a_redrawn_post_is_the_first_only_before_anything_alike(tmp_path: Path, studio: Studio) -> None:
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    finding = check_picture(studio.store, [studio.session], post, LATER)
+    assert finding.earliest is not None
+    assert finding.first_stage is not None
+    assert finding.earliest < finding.first_stage
+    within = START + timedelta(minutes=5)
+    inside = check_picture(studio.store, [studio.session], post, Interval(None, within))
+    assert inside.order is Order.UNCLEAR

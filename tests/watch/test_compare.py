@@ -18,7 +18,7 @@ from tests.watch.studio import drawing, pictures, redrawn
 from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
 from watch.compare import engine
-from watch.compare.attribute import attribute
+from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Channel, Tail, combine, upper_bound
 from watch.compare.measures import MEASURES, NAMES, rows_of
 
@@ -155,12 +155,32 @@ def test_versions_are_never_mixed() -> None:
         engine.match({engine.FULL: stage}, engine.gallery([other], cohort), cohort, calibration)
 
 
+NOT_COPIED = np.array([], np.intp)
+
+
+def test_a_plain_copy_is_placed_at_its_stage_whatever_fits_as_well() -> None:
+    surprise = np.array([0.1, 3.9, 4.2, 4.4, 4.1, 1.0], np.float32)
+    found = attribute(surprise, np.array([1], np.intp))
+    assert (found.first, found.best, found.last) == (1, 1, 1)
+    twice = attribute(surprise, np.array([1, 4], np.intp))
+    assert (twice.first, twice.best, twice.last) == (1, 4, 4)
+
+
+def test_what_lies_between_two_stages_is_no_copy_of_either() -> None:
+    stages = [unpack(fingerprint_v1(drawing(11, stage))) for stage in range(8)]
+    for stage in (3, 5, 7):
+        assert copies(stages[stage], stages).tolist() == [stage]
+        assert copies(unpack(fingerprint_v1(redrawn(drawing(11, stage)))), stages).tolist() == []
+        others = [each for number, each in enumerate(stages) if number != stage]
+        assert copies(stages[stage], others).tolist() == []
+
+
 def test_attribution_names_all_that_fit_nearly_as_well() -> None:
-    found = attribute(np.array([0.1, 3.9, 4.2, 4.4, 4.1, 1.0], np.float32))
+    found = attribute(np.array([0.1, 3.9, 4.2, 4.4, 4.1, 1.0], np.float32), NOT_COPIED)
     assert (found.first, found.best, found.last) == (1, 3, 4)
-    alone = attribute(np.array([0.1, 9.0, 0.2], np.float32))
+    alone = attribute(np.array([0.1, 9.0, 0.2], np.float32), NOT_COPIED)
     assert (alone.first, alone.best, alone.last) == (1, 1, 1)
-    wide = attribute(np.array([20.0, 1.0, 18.0], np.float32))
+    wide = attribute(np.array([20.0, 1.0, 18.0], np.float32), NOT_COPIED)
     assert (wide.first, wide.last) == (0, 2)
 
 

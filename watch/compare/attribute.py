@@ -1,14 +1,21 @@
 """Which stage a post was made from: the best fit, and all that fit nearly as well."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sakigake.fingerprint.vector import Descriptors
 from watch.compare.measures import Matrix
 
 # Neighbouring stages differ by a few strokes; redrawing, blurring and recompressing move a score by more than that.
 NEAR_SHARE = 0.15
 NEAR_LEAST = 0.5
+# How far the same picture gets from itself by scaling and compression: root mean square over the steps of a descriptor,
+# and of OKLab. Measured on screenshots of a stream (python -m bench.copier): 0.2-0.6 and 0.004; the next stage 1.2-28.
+COPY_STEPS, COPY_TONES = 2.0, 0.015
+COPY_AGAIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +27,32 @@ class Attribution:
     last: int
 
 
-def attribute(surprise: Matrix) -> Attribution:
-    """Return the attribution among stages in drawing order.
+def attribute(surprise: Matrix, same: NDArray[np.intp]) -> Attribution:
+    """Return the attribution among stages in drawing order; `same` are those the post is a plain copy of.
 
     The claim rests on the whole range: nothing is said about which of the stages in it was the one.
     """
+    if same.size:
+        best = int(same[surprise[same].argmax()])
+        return Attribution(best, int(same[0]), int(same[-1]))
     best = int(surprise.argmax())
     value = float(surprise[best])
     near = np.flatnonzero(surprise >= value - max(NEAR_LEAST, NEAR_SHARE * abs(value)))
     return Attribution(best, int(near[0]), int(near[-1]))
+
+
+def copies(post: Descriptors, stages: Sequence[Descriptors]) -> NDArray[np.intp]:
+    """Return the positions of the stages that `post` is a plain copy of, such as a screenshot; mostly none.
+
+    A copy tells neighbouring stages apart where a redrawn post cannot.
+    """
+    steps = np.array(
+        [max(_apart(post.edges, stage.edges), _apart(post.gradients, stage.gradients)) for stage in stages]
+    )
+    tones = np.array([float(np.sqrt(np.mean((post.thumb - stage.thumb) ** 2))) for stage in stages])
+    alike = (steps <= min(COPY_STEPS, COPY_AGAIN * max(float(steps.min()), 0.5))) & (tones <= COPY_TONES)
+    return np.flatnonzero(alike)
+
+
+def _apart(one: NDArray[np.int8], other: NDArray[np.int8]) -> float:
+    return float(np.sqrt(np.mean((one.astype(np.float32) - other.astype(np.float32)) ** 2)))
