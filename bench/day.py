@@ -1,6 +1,6 @@
 """Eight hours in simulated time: how wide the bounds are, whether they are ever wrong, and what the package costs.
 
-    python -m bench.day [--hours 8] [--seed N] [--json FILE]
+    python -m bench.day [--hours 8] [--stages 200] [--seed N] [--json FILE]
 
 An entry every 5 s and a checkpoint every 60 s, with everything going wrong in between: one authority dead for two hours,
 all of them for half an hour, the lid closed for an hour, the PC's clock set 30 days ahead and an hour back. The true time
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import re
 import resource
 import statistics
 import subprocess
@@ -38,7 +39,6 @@ from sakigake.timeline.ledger import Fingerprint
 from sakigake.timeline.reading import entry_bounds
 
 ENTRY_S = 5.0
-STAGES = 412
 MEDIAN_S, P95_S, STAGE_S = 75.0, 120.0, 20.0
 EXPORT_S, VERIFY_S, BESIDES_MB, RSS_MB = 30.0, 10.0, 5.0, 150.0
 
@@ -77,8 +77,9 @@ def drawing(number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 class Day:
     """Plays the session; `online` are the entries made while nothing was wrong."""
 
-    def __init__(self, folder: Path, served: Authorities, world: World, hours: float) -> None:
+    def __init__(self, folder: Path, served: Authorities, world: World, hours: float, stages: int) -> None:
         self.folder, self.served, self.world, self.length = folder, served, world, hours * 3600
+        self.wanted = stages
         self.computer = Computer(world)
         self.recorder = Recorder(folder, self.computer, served)
         self.troubles = troubles(hours)
@@ -114,7 +115,7 @@ class Day:
 
     def _when_drawn(self, count: int) -> list[int]:
         """Return which entries are stages: runs of ten, one every three entries, rests between the runs."""
-        runs = max(1, round(STAGES * count / 5760) // 10)
+        runs = max(1, self.wanted // 10)
         starts = [round(run * count / runs) + 2 for run in range(runs)]
         return [start + 3 * place for start in starts for place in range(10) if start + 3 * place < count]
 
@@ -190,13 +191,13 @@ def judged(command: list[str], words: str) -> dict[str, float]:
     }
 
 
-def run(folder: Path, hours: float, seed: int) -> dict[str, Any]:
+def run(folder: Path, hours: float, seed: int, stages: int) -> dict[str, Any]:
     """Play, export and verify; returns the figures."""
     world = World(random.Random(seed))
     with ExitStack() as stack:
         served = stack.enter_context(authorities(world))
         began = time.perf_counter()
-        day = Day(folder, served, world, hours)
+        day = Day(folder, served, world, hours, stages)
         day.play()
         session = day.recorder.end()
         played = time.perf_counter() - began
@@ -216,6 +217,8 @@ def run(folder: Path, hours: float, seed: int) -> dict[str, Any]:
         export_cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
         store.close()
     pictures = sum(path.stat().st_size for path in (folder / "pictures").glob("*/*.png"))
+    page = package_member(pack, layout.PAGE)
+    copies = sum(map(len, re.findall(rb'href="data:image/jpeg;base64,([^"]*)"', page)))
     trust = [part for root in split(roots) for part in ("--trust", str(root))]
     (folder / "verify.py").write_bytes(package_member(pack, layout.VERIFIER))
     project = [sys.executable, "-m", "desk", "verify", str(pack), *trust]
@@ -235,7 +238,10 @@ def run(folder: Path, hours: float, seed: int) -> dict[str, Any]:
         "played_s": round(played, 1),
         "export_s": round(export_s, 2),
         "export_cpu_s": round(export_cpu, 2),
-        "besides_mb": round((pack.stat().st_size - pictures) / 1e6, 2),
+        "pack_mb": round(pack.stat().st_size / 1e6, 2),
+        "pictures_mb": round(pictures / 1e6, 2),
+        "copies_in_page_mb": round(copies / 1e6, 2),
+        "besides_mb": round((pack.stat().st_size - pictures - copies) / 1e6, 2),
         "verify": judged(project, "sakigake verify"),
         "standalone": judged(alone, "verify.py"),
     }
@@ -284,12 +290,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--hours", type=float, default=8)
+    parser.add_argument("--stages", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     given = parser.parse_args()
     load = os.getloadavg()
     with tempfile.TemporaryDirectory() as folder:
-        result = {"load_before": load} | run(Path(folder), given.hours, given.seed)
+        result = {"load_before": load} | run(Path(folder), given.hours, given.seed, given.stages)
     result["missed"] = missed(result)
     text = json.dumps(result, indent=1)
     print(text)
