@@ -138,7 +138,7 @@ class Recorder:
         self.computer, self.served = computer, served
         self.key = Ed25519PrivateKey.generate()
         self.store = SqliteStore(folder / "sakigake.db")
-        self.ledger = Ledger.start(self.store, self.key, "bench", computer.clock)
+        self.ledger = Ledger.start(self.store, self.key, "screen", computer.clock)
         self.truth = [computer.world.now]
         self.worker = AnchorWorker(
             self.store,
@@ -169,7 +169,7 @@ class Recorder:
         """Sign what there is."""
         self.ledger.checkpoint(queue.choose(self.served.trust, self._number, important=important))
         self._number += 1
-        self.checkpoints.made(self.ledger.size)
+        self.checkpoints.made(self.ledger.size, self._number)
 
     def turn(self) -> None:
         """Do what the writer and the anchor thread do once a second."""

@@ -54,7 +54,27 @@ def seal(store: Store, ledger: Ledger, keys: Keys, choose: Choose) -> None:
     """Sign what no checkpoint covers yet; another key cannot sign this session's checkpoints."""
     session = ledger.session.id
     if keys.of(store.public_key(session)) is not None:
+        own_up(store, ledger)
         ledger.checkpoint(choose(len(store.checkpoints(session)), True))
+
+
+def own_up(store: Store, ledger: Ledger) -> bool:
+    """Before anything new is signed without a head to hold it against, write into the ledger that the head was missing.
+
+    Nobody can tell then whether the database is the newest, and what is signed may be a second ledger under its name.
+    Says whether that was so; a ledger that was closed is closed again.
+    """
+    if not ledger.headless:
+        return False
+    sealed = store.checkpoints(ledger.session.id)[-1].size
+    unsealed = [parse_entry(entry.raw) for entry in store.entries(ledger.session.id) if entry.seq >= sealed]
+    if not unsealed or any(entry.info.get("head") == "missing" for entry in unsealed):
+        return False  # nothing is to be signed, or `take_up` has said it
+    last = unsealed[-1]
+    ledger.append(EntryType.RECOVERED, info={"leftovers": 0, "head": "missing"})
+    if last.type is EntryType.SESSION_END:
+        ledger.append(EntryType.SESSION_END, info=last.info)
+    return True
 
 
 def mark_ended(store: Store, session: Session) -> None:

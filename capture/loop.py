@@ -246,6 +246,7 @@ class Recorder:
                 ticker=self.ticker,
                 elapsed=self._elapsed,
                 anchoring=self._anchoring,
+                say=self._say,
             )
             dog.step()  # a first pulse, before anybody can ask for it
             try:
@@ -258,6 +259,7 @@ class Recorder:
                 if self._on_air is not None:
                     self._on_air.finish()
             unstamped = self._anchoring.finish(own, session, self._hurry)
+            dog.turned()  # the ledger is closed: only said
             with suppress(SakigakeError):  # a full disk; an old pulse without the lock means the same
                 own.take_state(PULSE)
         return Ending(

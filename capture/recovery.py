@@ -13,6 +13,7 @@ from sakigake.timeline.keys import Keys
 from sakigake.timeline.ledger import Ledger
 
 RECENT_MS = 6 * 3600 * 1000
+MANY = 5_000  # checkpoints; from here on they come more seldom, so a new session is better
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ def begin(
 
     `source` names what is recorded on this machine only (it is compared, never kept in a ledger); `leftovers` is how
     many half-written files were removed. The caller holds the recorder's lock, so a session without an end is one
-    that a crash cut off: the newest goes on if it was the same source less than six hours ago, unless `anew`. A session
-    of an older key is closed with that key, as long as it is kept.
+    that a crash cut off: the newest goes on if it was the same source less than six hours ago, unless `anew` or it has
+    `MANY` checkpoints. A session of an older key is closed with that key, as long as it is kept.
     """
     now_ms = clock.wall_ns() // 1_000_000
     cut_off = [session for session in store.sessions() if session.ended is None]
@@ -63,7 +64,7 @@ def begin(
             mark_ended(store, session)  # without an entry there is nothing to go on with
             continue
         age_ms = max(0, now_ms - parse_entry(last.raw).wall)
-        own = store.public_key(session.id) == keys.public
+        own = store.public_key(session.id) == keys.public and len(store.checkpoints(session.id)) < MANY
         try:
             ledger = take_up(store, session, keys, clock, acknowledge, leftovers=leftovers)
         except SakigakeError as error:

@@ -7,12 +7,14 @@ from capture.anchoring import Anchoring
 from capture.backlog import Backlog
 from capture.coverage import Coverage
 from capture.elapsed import Elapsed
-from capture.look import Looker
+from capture.look import Looker, Say
 from capture.orders import HALT, PAUSE, Orders, flags
 from capture.pacer import SECOND
 from capture.pulse import EVERY_S, STOP, Pulse
 from capture.ticker import Ticker
 from capture.writer import Writer
+from sakigake.anchor.queue import NOT_TRUSTED
+from sakigake.anchor.thread import AnchorEvent
 from sakigake.clock import to_ms
 from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, Session
@@ -46,6 +48,7 @@ class Watchdog:
         ticker: Ticker,
         elapsed: Elapsed,
         anchoring: Anchoring,
+        say: Say,
     ) -> None:
         self.ordered_to_stop = False
         self._flag: Path | None = None
@@ -59,6 +62,7 @@ class Watchdog:
         self._ticker = ticker
         self._elapsed = elapsed
         self._anchoring = anchoring
+        self._say = say
         self._orders = Orders(store, looker, lambda: elapsed.clock.wall_ns() // 1_000_000)
         self._offset = elapsed.offset()
         self._renewed = elapsed.now()
@@ -71,7 +75,7 @@ class Watchdog:
         interval_s = self._looker.pacer.interval_s
         self._looker.gap(self._coverage.missing(interval_s))
         self._ticks()
-        for event in self._anchoring.events():
+        for event in self.turned():
             self._looker.note(event.kind, event.info())
         self._flags()
         try:
@@ -82,6 +86,14 @@ class Watchdog:
         except SakigakeError:
             # The pulse grows old, which is what `status` goes by; the writer says what is wrong with the store.
             self._beaten = None
+
+    def turned(self) -> list[AnchorEvent]:
+        """Return what has turned with the witnesses since the last call; that a stranger answered is said here."""
+        events = self._anchoring.events()
+        for event in events:
+            if event.reason == NOT_TRUSTED:
+                self._say("record.anchor-not-trusted", name=event.authority)
+        return events
 
     def _flags(self) -> None:
         """Obey the orders of a disk that takes nothing any more."""

@@ -28,6 +28,10 @@ RETRY_S = 2.0
 PATIENCE_S = 1.0
 SMALL_SIDE = 320
 
+# A package numbers its checkpoints with four digits. From so many on they come at least so many seconds apart, that a
+# year of one session does not use them up; the last ones are for the ends of recordings.
+RARER = ((5_000, 600.0), (8_000, 3_600.0), (9_500, 86_400.0), (9_900, float("inf")))
+
 T = TypeVar("T")
 Choose = Callable[[int, bool], list[str]]
 
@@ -37,7 +41,10 @@ class GivenUpError(Exception):
 
 
 class Checkpoints:
-    """When a checkpoint is due: at the latest `every_s` after new entries, soon after a stage, never too often."""
+    """When a checkpoint is due: at the latest `every_s` after new entries, soon after a stage, never too often.
+
+    `least_s` is how far apart they are kept because there are so many; zero for all but the longest sessions.
+    """
 
     def __init__(self, elapsed: Elapsed, every_s: float, stage_s: float) -> None:
         self._elapsed = elapsed
@@ -46,15 +53,18 @@ class Checkpoints:
         self._made = elapsed.now()
         self._size = 0
         self.with_stage = False
+        self.least_s = 0.0
 
-    def made(self, size: int) -> None:
-        """Note that a checkpoint over `size` entries was made."""
+    def made(self, size: int, count: int) -> None:
+        """Note that a checkpoint over `size` entries was made; it was the session's `count`th."""
         self._made, self._size, self.with_stage = self._elapsed.now(), size, False
+        self.least_s = max((least_s for limit, least_s in RARER if count >= limit), default=0.0)
 
     def due(self, size: int) -> bool:
         """Say whether one should be made over the `size` entries there are now."""
         waited = self._elapsed.now() - self._made
-        return size > self._size and waited >= (self._stage if self.with_stage else self._every)
+        least = max(self._stage if self.with_stage else self._every, self.least_s * SECOND)
+        return size > self._size and waited >= least
 
 
 class Writer(threading.Thread):
@@ -131,8 +141,11 @@ class Writer(threading.Thread):
     def checkpoint(self, *, important: bool) -> None:
         """Sign what there is and queue it for the authorities; raises SakigakeError."""
         made = self._ledger.checkpoint(self._choose(self._number, important))
-        self._number += 1
-        self._checkpoints.made(self._ledger.size)
+        self._number = made.number + 1 if made is not None else self._number
+        before = self._checkpoints.least_s
+        self._checkpoints.made(self._ledger.size, self._number)
+        if self._checkpoints.least_s > before:
+            self._say("record.long-session", count=self._number)
         if made is not None:
             self._sealed(made)
 

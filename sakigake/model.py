@@ -164,6 +164,10 @@ class CalibrationCount:
     post_bound: float = 1.0
 
 
+# Where pictures are recorded as they come about. Files and videos may be older than their record by any time.
+LIVE_SOURCES = frozenset({"screen", "window", "obs"})
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The answer to one check: two separate answers, each with what it rests on.

@@ -86,8 +86,8 @@ def export(  # noqa: PLR0917 - click passes by name
     passphrase.provide(loaded.keys)
     key = keys.signer(loaded.keys, store.public_key(found.id), found.id)
     behind = _is_behind(loaded, store, found, allowed=older_copy)
-    if not behind:  # an older copy is never signed again: that would be a second ledger under its name
-        seal_rest(loaded, trusted, found.id)
+    # An older copy is never signed again: that would be a second ledger under its name.
+    headless = not behind and seal_rest(loaded, trusted, found.id)
     shown = [stored.seq for stored, _ in stages_of(store, found.id) if not is_forgotten(stored)]
     chosen = parse_stages(stages, shown)
     hidden = (parse_stages(without_picture, shown) or shown) if without_picture else []
@@ -112,7 +112,11 @@ def export(  # noqa: PLR0917 - click passes by name
         stamp=stamp,
     )
     click.echo(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
+    if done.untrusted:
+        click.echo(words.text("export.untrusted", count=done.untrusted))
     _tell_blocks(done.blocks, blocks.waiting(store, found.id))
+    if headless:
+        click.echo(words.text("export.headless"))
     _tell_what_lacks(done, found.id, closed=is_closed(store, found) and not done.unsealed, behind=behind)
     if not done.stamped:
         click.echo(words.text("export.not-stamped", why=why or words.text("export.no-answer")))
@@ -145,11 +149,13 @@ def _is_behind(loaded: "Settings", store: "Store", session: "Session", *, allowe
     return behind
 
 
-def seal_rest(loaded: "Settings", trusted: "Trust", session: str) -> None:
+def seal_rest(loaded: "Settings", trusted: "Trust", session: str) -> bool:
     """Sign a last checkpoint over entries that a break-off left unsealed and ask for the tokens that still wait.
 
-    A recorder that is at work does both by itself.
+    A recorder that is at work does both by itself. Says whether there was no head to hold the ledger against before;
+    the ledger says so too then.
     """
+    from capture.closing import own_up
     from capture.lock import RecorderLock
     from sakigake.store.sqlite import SqliteStore
     from sakigake.timeline import keys
@@ -157,11 +163,13 @@ def seal_rest(loaded: "Settings", trusted: "Trust", session: str) -> None:
 
     store = SqliteStore(loaded.database)
     known = next(item for item in store.sessions() if item.id == session)
+    headless = False
     try:
         with RecorderLock(loaded.home):
             key = keys.find(loaded.keys, store.public_key(session))
             if key is not None:
                 ledger = Ledger.resume(store, known, key, heads=keys.heads_of(loaded.keys))
+                headless = own_up(store, ledger)
                 ledger.checkpoint(asked_for(loaded, trusted, len(store.checkpoints(session))))
             ask_for_tokens(loaded, trusted, store, session)
     except errors.SakigakeError as error:
@@ -169,6 +177,7 @@ def seal_rest(loaded: "Settings", trusted: "Trust", session: str) -> None:
             raise
     finally:
         store.close()
+    return headless
 
 
 def asked_for(loaded: "Settings", trusted: "Trust", number: int) -> list[str]:

@@ -95,15 +95,16 @@ def rotate(reason: str, without_old: bool) -> None:
     from capture.lock import RecorderLock
     from desk import passphrase
     from sakigake import settings
-    from sakigake.timeline import keychange
+    from sakigake.timeline import keychange, keys
 
     loaded = settings.load()
     if not loaded.keys.is_dir():
         raise errors.NotFoundError("key-none")
     passphrase.provide(loaded.keys)
     with RecorderLock(loaded.home):
-        done = keychange.rotate(loaded.keys, reason, without_old=without_old)
+        done = keychange.rotate(loaded.keys, reason, without_old=without_old, choose=passphrase.new)
     click.echo(words.text("key.rotated", key=done.new))
+    click.echo(words.text(f"key.kept.{done.keeping}", path=loaded.keys / keys.KEY_FILE))
     if done.old is None:
         click.echo(words.text("key.rotated-without", path=done.kept))
         return

@@ -38,7 +38,7 @@ def _counts(store: Any, session: Session) -> dict[str, Any]:
         "entries": kinds.total(),
         "stages": kinds["stage"],
         "checkpoints": len(store.checkpoints(session.id)),
-        "tokens": len(store.tokens(session.id)),
+        "tokens": sum(token.trusted for token in store.tokens(session.id)),
         "waiting": len(store.pending_jobs(session.id)),
         "blocks": len(store.proofs(session.id)),
         "blocks_promised": blocks.waiting(store, session.id),
@@ -166,10 +166,10 @@ def anchor() -> None:
 
     loaded = settings.load()
     store = open_store(loaded)
-    before = sum(len(store.tokens(session.id)) for session in store.sessions())
-    queue.drain(store, trust.load(loaded.tables), Clock())
-    after = sum(len(store.tokens(session.id)) for session in store.sessions())
-    click.echo(words.text("timeline.anchored", stamped=after - before, waiting=len(store.pending_jobs())))
+    drained = queue.drain(store, trust.load(loaded.tables), Clock())
+    click.echo(words.text("timeline.anchored", stamped=drained.stamped, waiting=len(store.pending_jobs())))
+    if drained.untrusted:
+        click.echo(words.text("timeline.anchored-unknown", count=drained.untrusted))
     asked = calendars.load(loaded.tables)
     if asked.addresses:
         done = blocks.BlockWorker(store, asked, Clock()).drain(DRAIN_S)

@@ -13,6 +13,7 @@ from sakigake.model import Interval, Verdict
 from sakigake.phrases import span
 
 EXIT_CODES = {Verdict.VERIFIED: errors.EXIT_OK, Verdict.INTEGRITY_ONLY: errors.EXIT_INTEGRITY_ONLY}
+MAX_CERTIFICATE = 1 << 20
 
 
 @click.command(help=words.text("cli.verify"))
@@ -53,7 +54,7 @@ def verify(
     trusted = trust.load(settings.load().tables)
     for path in roots:
         try:
-            trusted = trusted.with_roots(path.read_bytes())
+            trusted = trusted.with_roots(_certificate(path))
         except OSError as error:
             raise errors.UsageError("trust-unreadable", path=path, why=error.strerror) from error
     seen = [head.read(value) for value in heads]
@@ -70,8 +71,20 @@ def verify(
             _print(report)
             for each in compared:
                 relation = f"verify.against-{each.relation.value}"
-                click.echo(f"  {words.text(relation, path=each.path, shared=each.shared)}")
+                whose = words.text("verify.against-linked" if each.linked else "verify.against-one-key")
+                click.echo(f"  {words.text(relation, path=each.path, shared=each.shared, whose=whose)}")
         ctx.exit(EXIT_CODES[report.verdict])
+
+
+def _certificate(path: Path) -> bytes:
+    """Read a root that was given; a pipe would keep us waiting, a device would never end."""
+    if path.exists() and not path.is_file():
+        raise errors.UsageError("trust-odd", path=path)
+    with path.open("rb") as file:
+        raw = file.read(MAX_CERTIFICATE + 1)
+    if len(raw) > MAX_CERTIFICATE:
+        raise errors.UsageError("trust-odd", path=path)
+    return raw
 
 
 def _failed(error: errors.VerificationError, *, as_json: bool) -> None:
@@ -113,7 +126,9 @@ def _print(report: Any) -> None:
     sealed = say("verify.sealed", span=span(report.sealed)) if report.sealed else say("verify.unsealed")
     click.echo(f"  {sealed}")
     _print_ledger(report)
-    click.echo(f"  {say('verify.shows')}")
+    pictures = [stage.picture for stage in report.stages]
+    shows = "verify.shows" if all(pictures) else f"verify.shows-{'some' if any(pictures) else 'none'}"
+    click.echo(f"  {say(shows)}")
 
 
 def _print_ledger(report: Any) -> None:

@@ -2,6 +2,9 @@
 
 A token over a checkpoint covers every earlier one, so after an outage only the newest needs one from each authority;
 older jobs are dropped then. A session's first checkpoint is the exception: it keeps its job until it has its token.
+
+Most authorities are asked by plain http, so anybody on the way can answer in their place. A sound token of somebody we do
+not know is a failed try: the first one over a checkpoint is kept as `NAME (unknown)`, the authority is asked again.
 """
 
 import random
@@ -21,12 +24,17 @@ from sakigake.store.protocol import AnchorJob, Store
 
 FIRST_WAIT_S, LONGEST_WAIT_S, JITTER = 5.0, 600.0, 0.2
 SPACING_S = 15.0  # what public authorities ask of scripts
+UNKNOWN = " (unknown)"  # behind an authority's name: whose token this is was not found out
+NOT_TRUSTED = "anchor-not-trusted"
 _SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What one pass did: tokens kept and counted, tokens kept but not trusted, failed tries, jobs that still wait."""
+    """What one pass did: tokens kept and counted, failed tries, jobs that still wait.
+
+    `untrusted` is how many of the failed tries were answers of somebody unknown.
+    """
 
     stamped: int = 0
     untrusted: int = 0
@@ -76,6 +84,7 @@ class AnchorWorker:
         self._rng = rng or random.SystemRandom()
         self._asked: dict[str, int] = {}
         self._down: set[str] = set()
+        self._strange: set[str] = set()
         self._up: set[str] = set()
 
     def run_once(self, now: datetime | None = None) -> Drained:
@@ -154,12 +163,12 @@ class AnchorWorker:
             note = self._store.checkpoints(job.session)[job.checkpoint].note
             stamp = client.stamp(authority, note, timeout)
         except SakigakeError as error:
-            self._store.postpone(job, self._clock.now() + wait_after(job.tries, self._rng))
+            self._postpone(job)
             return Drained(failed=1, events=self._turned(job, error.code))
         trusted = stamp.reading.authority is not None
         token = StoredToken(
             checkpoint=job.checkpoint,
-            authority=job.authority,
+            authority=job.authority if trusted else f"{job.authority}{UNKNOWN}",
             raw=stamp.raw,
             digest=sha256(stamp.raw).digest(),
             time_low=stamp.reading.low,
@@ -167,28 +176,41 @@ class AnchorWorker:
             trusted=trusted,
         )
         self._keep(job.session, token)
+        if not trusted:
+            self._postpone(job)
+            return Drained(untrusted=1, failed=1, events=self._turned(job, NOT_TRUSTED))
         self._store.drop_jobs(job.session, job.checkpoint, job.authority)
-        events = self._turned(job, "" if trusted else "anchor-not-trusted")
-        return Drained(stamped=int(trusted), untrusted=int(not trusted), events=events)
+        return Drained(stamped=1, events=self._turned(job, ""))
+
+    def _postpone(self, job: AnchorJob) -> None:
+        self._store.postpone(job, self._clock.now() + wait_after(job.tries, self._rng))
 
     def _keep(self, session: str, token: StoredToken) -> None:
         try:
             self._store.add_token(session, token)
         except SakigakeError:
-            # Another process (an export, the command line) may have been quicker with the same job.
+            # Another process (an export, the command line) may have been quicker with the same job. Of unknown ones the
+            # first is enough.
             kept = {(each.checkpoint, each.authority) for each in self._store.tokens(session)}
             if (token.checkpoint, token.authority) not in kept:
                 raise
 
     def _turned(self, job: AnchorJob, reason: str) -> tuple[AnchorEvent, ...]:
-        """Return an event when the authority's state has changed: `reason` is empty when all is well."""
+        """Return an event when the authority's state has changed: `reason` is empty when all is well.
+
+        That somebody else answers is told even of one that was away before, once.
+        """
         was_down = job.authority in self._down
         if reason:
+            if reason == NOT_TRUSTED and job.authority not in self._strange:
+                self._strange.add(job.authority)
+                was_down = False
             self._down.add(job.authority)
             self._up.discard(job.authority)
             event = AnchorEvent(EntryType.ANCHOR_FAIL, job.session, job.authority, reason)
             return () if was_down else (event,)
         self._down.discard(job.authority)
+        self._strange.discard(job.authority)
         self._up.add(job.authority)
         if not was_down:
             return ()

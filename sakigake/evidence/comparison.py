@@ -31,12 +31,12 @@ class Comparison:
 
 
 def check(
-    package: Container, shown: Mapping[int, Interval], begin: int
+    package: Container, shown: Mapping[int, Interval], begin: int, *, live: bool
 ) -> tuple[Order | None, Order | None, bool]:
     """Work the order out again from the checked times; returns it, the exporter's, and whether that is confirmed.
 
     `shown` are the intervals of the disclosed stages, on which alone an order may rest; `begin` is the number of the
-    ledger's first stage, disclosed or not. Raises VerificationError when
+    ledger's first stage, disclosed or not, and `live` says whether it records pictures as they come about. Raises VerificationError when
     the finding contradicts the tokens.
     """
     names = package.names()
@@ -55,7 +55,9 @@ def check(
     if stated.first_stage is not None and stated.last_stage is not None:
         draft = shown[stated.first_stage].hull(shown[stated.last_stage])
         earliest = stated.first_stage if stated.earliest is None else stated.earliest
-        order = order_of(Interval(_begun(shown, earliest, begin), draft.not_after), stated.post)
+        order = order_of(
+            Interval(_begun(shown, earliest, begin) if live else None, draft.not_after), stated.post
+        )
     if stated.order is not order and Order.UNCLEAR not in {stated.order, order}:
         raise VerificationError("order-contradicts")
     if order_of(draft, stated.draft) is not Order.UNCLEAR:

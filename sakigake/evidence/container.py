@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from sakigake.errors import NotFoundError, VerificationError
@@ -100,6 +100,7 @@ class Folder:
     @staticmethod
     def _walk(root: Path) -> list[str]:
         found: list[str] = []
+        walked: list[str] = []
         for folder, folders, files in os.walk(root, onerror=_raise):
             base = Path(folder)
             if len(base.relative_to(root).parts) > MAX_DEPTH:  # os.walk would go on until Python gives up
@@ -109,13 +110,15 @@ class Folder:
                     raise VerificationError("package-link", name=ascii(entry)[:80])
             if not all((base / file).is_file() for file in files):
                 raise VerificationError("package-link", name=ascii(folder)[:80])
-            if not (
-                folders or files
-            ):  # the name of an empty folder would be room for a text that nobody signed
-                raise VerificationError("package-file-extra", name=ascii(base.name)[:80])
+            walked.append(base.relative_to(root).as_posix())
             found += [(base / file).relative_to(root).as_posix() for file in files if file not in LITTER]
             if len(found) > MAX_FILES:
                 raise VerificationError("evidence-too-large", what="package")
+        # The name of a folder without files of the package would be room for a text that nobody signed.
+        needed = {parent.as_posix() for name in found for parent in PurePosixPath(name).parents}
+        for folder in walked:
+            if folder not in needed:
+                raise VerificationError("package-file-extra", name=ascii(folder)[:80])
         return found
 
     def names(self) -> list[str]:

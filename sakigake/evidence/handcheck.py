@@ -17,6 +17,12 @@ _HEADER = (
     "python3 -c \"import hashlib as h;x=open('{name}','rb').read();"
     'print(h.sha256(h.sha256(x).digest()).digest()[::-1].hex(),x[67:35:-1].hex())"'
 )
+# The key of the list must be the one that the ledger's first entry names, and that entry the ledger's first leaf:
+# otherwise anybody could sign another's files anew.
+_KEY = (
+    "openssl pkey -pubin -in artist-pub.pem -outform DER | tail -c 32 | od -An -v -tx1 | tr -d ' \\n'; echo; "
+    "head -n 1 events.jsonl; (printf '\\000'; head -n 1 events.jsonl | tr -d '\\n') | sha256sum; head -n 1 leaves.txt"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def commands(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> 
         ("handcheck.files", "sha256sum -c SHA256SUMS"),
         (
             "handcheck.signature",
-            "openssl pkeyutl -verify -pubin -inkey artist-pub.pem -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig",
+            f"openssl pkeyutl -verify -pubin -inkey artist-pub.pem -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig; {_KEY}",
         ),
         *(
             [("handcheck.entry-leaf", f"{files}; {leaf}")]

@@ -22,7 +22,7 @@ _MAX_LEAVES = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A head that was given: as a code, or as the bytes of a signed checkpoint. `what` is how it was given."""
+    """A head that was given: as a code, or as a checkpoint in its exact form. `what` is how it was given."""
 
     what: str
     head: code.Head | None = None
@@ -44,11 +44,13 @@ def read(value: str) -> Seen:
             raw = file.read(note.MAX_NOTE_BYTES + 1)
     except (OSError, ValueError) as error:
         raise UsageError("head-file-missing", path=value) from error
-    text = raw.removeprefix(_BOM).strip(_BLANK)
-    if len(raw) <= note.MAX_NOTE_BYTES and (head := code.parse(text.decode("ascii", errors="replace"))):
-        return Seen(path.name, head)
-    if raw.startswith(b"sakigake/"):
-        return Seen(path.name, signed=raw)
+    # Mail, editors and chats leave their marks on a file. What they damaged says nothing about the package.
+    text = raw.removeprefix(_BOM).replace(b"\r\n", b"\n").strip(_BLANK)
+    if len(raw) <= note.MAX_NOTE_BYTES:
+        if head := code.parse(text.decode("ascii", errors="replace")):
+            return Seen(path.name, head)
+        if note.has_form(text + b"\n"):
+            return Seen(path.name, signed=text + b"\n")
     raise UsageError("head-unreadable", what=path.name)
 
 

@@ -13,6 +13,7 @@ FINDING = "compare/finding.json"
 PAGE = "index.html"
 README = "READ-ME-FIRST.txt"
 VERIFIER = "verify.py"
+MAX_CHECKPOINTS = 10_000  # 0000 to 9999
 UNLISTED = frozenset({MANIFEST, SIGNATURE, STAMP})
 
 STAGE_FILE = re.compile(
@@ -21,9 +22,7 @@ STAGE_FILE = re.compile(
 CHECKPOINT_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.checkpoint\.txt")
 TOKEN_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.(?:[2-9]\.)?tsr")
 PROOF_FILE = re.compile(r"anchors/(?P<number>[0-9]{4})\.(?:ots|hdr)")
-OTHER_FILE = re.compile(
-    r"(?:trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/[a-z-]{1,32}\.png)"
-)
+OTHER_FILE = re.compile(r"(?:trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif))")
 
 
 def stage(seq: int, kind: str) -> str:

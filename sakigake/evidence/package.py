@@ -3,6 +3,7 @@
 The same records give the same bytes each time, apart from the token over the list of files.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -21,10 +22,11 @@ from sakigake.evidence import comparison, handcheck, layout, report
 from sakigake.evidence.standalone.joined import joined
 from sakigake.model import EntryType, Finding, Session, StoredEntry
 from sakigake.store.protocol import Store
-from sakigake.timeline import proof
+from sakigake.timeline import durable, proof
 from sakigake.timeline.entry import parse_picture
 from sakigake.timeline.reading import is_forgotten
 
+TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 ZIP_LIMIT = (1 << 32) - (1 << 26)  # beyond 4 GiB a ZIP needs extensions that old unpackers lack
 
 Contents = dict[str, bytes | Path]
@@ -41,7 +43,11 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written. `blocks` counts proofs of Bitcoin blocks, `unsealed` newer entries that no checkpoint covers yet, `forgotten` stages left out."""
+    """What was written.
+
+    `tokens` counts those of authorities we know, `untrusted` the others; `blocks` proofs of Bitcoin blocks, `unsealed`
+    newer entries that no checkpoint covers yet, `forgotten` stages left out.
+    """
 
     path: Path
     stages: int
@@ -50,6 +56,7 @@ class Exported:
     stamped: bool
     forgotten: int = 0
     blocks: int = 0
+    untrusted: int = 0
 
 
 def export(
@@ -65,7 +72,7 @@ def export(
     post: Post | None = None,
     stamp: Callable[[bytes], bytes | None] | None = None,
 ) -> Exported:
-    """Write the package of a session to `out`, a ZIP when it ends in .zip, else a new folder.
+    """Write the package of a session to `out`, a ZIP when it ends in .zip or .ZIP, else a new folder.
 
     `chosen` are the entry numbers of the stages to disclose (None: all that still have their pictures). Of the stages
     `without_picture` only the fingerprint is shown; of the others, those that a finding rests on show theirs. `stamp` asks for a time token over the
@@ -78,6 +85,8 @@ def export(
     checkpoints = store.checkpoints(session.id)
     if not checkpoints:
         raise NotFoundError("session-unsealed", session=session.id)
+    if len(checkpoints) > layout.MAX_CHECKPOINTS:
+        raise UsageError("export-checkpoints", session=session.id, count=len(checkpoints))
     leaves = store.leaves(session.id)
     size = checkpoints[-1].size
     hidden = set(without_picture)
@@ -122,11 +131,12 @@ def export(
     return Exported(
         path=out,
         stages=len(stages),
-        tokens=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents),
+        tokens=len(stamps),
         unsealed=len(leaves) - size,
         stamped=token is not None,
         forgotten=forgotten,
         blocks=len(held),
+        untrusted=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents) - len(stamps),
     )
 
 
@@ -262,15 +272,21 @@ def _digest(content: bytes | Path) -> str:
 
 
 def _write(contents: Contents, out: Path) -> None:
-    """Write beside the goal and rename: an export that is cut off leaves nothing that looks whole."""
+    """Write beside the goal and rename: an export that is cut off leaves nothing that looks whole.
+
+    The name may have been taken since the export began, by another one: that one stays.
+    """
     temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        if out.suffix == ".zip":
+        if out.suffix.lower() == ".zip":
             _write_zip(contents, temporary)
+            durable.claim(temporary, out)
         else:
             _write_folder(contents, temporary)
-        temporary.replace(out)
+            temporary.rename(out)  # a folder never replaces a file, nor a folder that holds anything
     except OSError as error:
+        if error.errno in TAKEN and os.path.lexists(out):
+            raise UsageError("export-exists", path=out) from error
         raise SakigakeError("export-write-failed", path=out, why=error.strerror) from error
     finally:
         if temporary.is_dir():

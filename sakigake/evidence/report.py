@@ -17,7 +17,7 @@ import numpy as np
 from sakigake import __version__, words
 from sakigake.clock import from_ms
 from sakigake.evidence import layout
-from sakigake.model import EntryType, Finding, Interval, Likeness, Session, StoredEntry
+from sakigake.model import LIVE_SOURCES, EntryType, Finding, Interval, Likeness, Session, StoredEntry
 from sakigake.phrases import cause, chance
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Entry, parse_entry
@@ -116,6 +116,7 @@ def page(view: View, contents: dict[str, bytes | Path]) -> str:
         "thumbnails": thumbnails,
         "chance": chance,
         "version": __version__,
+        "live": view.session.source in LIVE_SOURCES,
         "stage_file": layout.stage,
         "has_time": any(row.interval.not_after for row in view.rows if row.shown),
         "alike": view.finding is not None and view.finding.likeness in {Likeness.STRONG, Likeness.SOME},

@@ -24,7 +24,7 @@ from sakigake.evidence import blocks as witnesses
 from sakigake.evidence import carried, comparison, container, head, inside, layout, listing
 from sakigake.evidence.blocks import Block
 from sakigake.evidence.container import Container
-from sakigake.model import EntryType, Interval, Order, Verdict
+from sakigake.model import LIVE_SOURCES, EntryType, Interval, Order, Verdict
 from sakigake.timeline import merkle, note, proof, rotation
 from sakigake.timeline.bounds import TokenTime, bounds
 from sakigake.timeline.entry import (
@@ -355,12 +355,16 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
     for seq, interval in intervals.items():
         if interval.not_before and interval.not_after and interval.not_before > interval.not_after + SKEW:
             raise VerificationError("times-contradict", seq=seq)
+    names = frozenset(package.names())
     shown = tuple(
-        _stage_report(package, entry, intervals[seq], evidence.blocks)
+        _stage_report(names, entry, intervals[seq], evidence.blocks)
         for seq, entry in sorted(evidence.stages.items())
     )
     order, stated, confirmed = comparison.check(
-        package, {seq: intervals[seq] for seq in evidence.stages}, _first_stage(evidence.events)
+        package,
+        {seq: intervals[seq] for seq in evidence.stages},
+        _first_stage(evidence.events),
+        live=evidence.events[0].info.get("source") in LIVE_SOURCES,
     )
     reasons = []
     if not times:
@@ -396,7 +400,7 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
 
 
 def _stage_report(
-    package: Container, entry: Entry, interval: Interval, blocks: Sequence[Block]
+    names: frozenset[str], entry: Entry, interval: Interval, blocks: Sequence[Block]
 ) -> StageReport:
     flags = []
     claimed: datetime | None
@@ -412,10 +416,15 @@ def _stage_report(
         flags.append("no-time")
     elif interval.not_after in {block.high for block in blocks if block.size > entry.seq}:
         flags.append("block-time")
+    picture = layout.stage(entry.seq, "png") in names
+    if not picture:
+        flags.append("no-picture")
+    if not any(layout.stage(entry.seq, kind) in names for kind in ("open.json", "fp.json")):
+        flags.append("nothing-bound")
     return StageReport(
         seq=entry.seq,
         interval=interval,
         claimed=claimed,
-        picture=layout.stage(entry.seq, "png") in package.names(),
+        picture=picture,
         flags=tuple(flags),
     )

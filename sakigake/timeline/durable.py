@@ -22,13 +22,21 @@ def create(path: Path, raw: bytes) -> None:
     """Write a new file; raises FileExistsError when another process was quicker, and OSError."""
     temporary = _prepare(path, raw)
     try:
-        if sys.platform == "win32":
-            temporary.rename(path)  # there, this refuses to replace
-        else:
-            _link(temporary, path)
+        claim(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     _settle(path.parent)
+
+
+def claim(written: Path, path: Path) -> None:
+    """Give a written file the name `path`; raises FileExistsError when that is taken, and OSError.
+
+    `written` may be left as a second name: remove it.
+    """
+    if sys.platform == "win32":
+        written.rename(path)  # there, this refuses to replace
+    else:
+        _link(written, path)
 
 
 def clean(folder: Path) -> None:

@@ -20,6 +20,7 @@ SALT_BYTES = 32
 ZERO_LEAF = "00" * 32
 MAX_INT = 2**53 - 1  # JCS numbers are doubles
 MAX_ENTRY_BYTES = 16_384
+MAX_LEVELS = 4  # objects in objects, the outermost counted; so that no reader ends at a depth of its own
 HEX32 = re.compile(r"[0-9a-f]{64}")
 BOOT = re.compile(r"[0-9a-f]{16}")
 _TYPES = [kind.value for kind in EntryType]  # a list: what is looked up may be unhashable
@@ -48,18 +49,20 @@ class Entry:
 def canonical(value: dict[str, Any]) -> bytes:
     """Return RFC 8785 bytes of an object with ASCII keys, integers, NFC strings and such objects inside.
 
-    Raises ValueError for anything else: floats, lone surrogates, integers that a double cannot carry.
+    Raises ValueError for anything else: floats, lone surrogates, integers that a double cannot carry, a fifth level.
     """
     _check(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def _check(value: object) -> None:
+def _check(value: object, level: int = 1) -> None:
     if isinstance(value, dict):
+        if level > MAX_LEVELS:
+            raise ValueError("objects lie too deep")
         for key, inner in value.items():
             if not (isinstance(key, str) and key.isascii()):
                 raise ValueError("keys are ASCII strings")
-            _check(inner)
+            _check(inner, level + 1)
     elif isinstance(value, str):
         value.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
         if unicodedata.normalize("NFC", value) != value:

@@ -4,6 +4,7 @@ Each step is durable before the next, and the last one puts the new key in force
 key or the new one is in force, and the old one is never lost.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +14,29 @@ from sakigake.errors import ConfigError, NotFoundError, UsageError
 from sakigake.timeline import durable, keys
 from sakigake.timeline.succession import Step, note
 
+Choose = Callable[[], bytes | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """The new public key, and the old one (None: it could not be opened), in hex; `kept` is the old key's file."""
+    """The new public key, and the old one (None: it could not be opened), in hex.
+
+    `kept` is the old key's file, `keeping` says how the new one is kept.
+    """
 
     new: str
     old: str | None
     kept: Path
+    keeping: str
 
 
-def rotate(folder: Path, reason: str, *, without_old: bool = False) -> Rotated:
+def rotate(
+    folder: Path, reason: str, *, without_old: bool = False, choose: Choose = keys.given_passphrase
+) -> Rotated:
     """Put a new key in force; the caller holds the recorder's lock. Raises NotFoundError, ConfigError, UsageError.
 
     `without_old` is for an old key that cannot be opened any more: its file is put aside, and no entry will tie the
-    two keys together.
+    two keys together. The new key then gets the passphrase that `choose` returns, not the one that did not open the old.
     """
     path = folder / keys.KEY_FILE
     if not path.is_file():
@@ -44,13 +53,13 @@ def rotate(folder: Path, reason: str, *, without_old: bool = False) -> Rotated:
     new = Ed25519PrivateKey.generate()
     try:
         aside = _put_aside(folder, path.read_bytes(), old)
-        content = keys.keep(new)
+        content = keys.keep(new, keys.given_passphrase if old else choose)
         names = [keys.public_of(key).hex() if key else "" for key in (new, old)]
         note(folder, Step(names[0], names[1], reason))
         durable.write(path, content)
     except OSError as error:
         raise ConfigError("key-unwritable", path=path, why=error.strerror or error) from error
-    return Rotated(names[0], names[1] or None, aside)
+    return Rotated(names[0], names[1] or None, aside, keys.kept_as(content).value)
 
 
 def _put_aside(folder: Path, raw: bytes, old: Ed25519PrivateKey | None) -> Path:

@@ -6,7 +6,7 @@ is either encrypted (PKCS #8, scrypt) with the passphrase in `SAKIGAKE_PASSPHRAS
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -184,17 +184,20 @@ def load(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     return key
 
 
-def keep(key: Ed25519PrivateKey) -> bytes:
-    """Return what the file of a new key holds, with its private part in the keyring where there is one."""
+def keep(key: Ed25519PrivateKey, passphrase: Callable[[], bytes | None] = given_passphrase) -> bytes:
+    """Return what the file of a new key holds, with its private part in the keyring where there is one.
+
+    `passphrase` is asked for only when the private part goes into the file.
+    """
     system = vault()
     if system is not None:
         try:
             system.put(public_of(key).hex(), key.private_bytes_raw().hex())
         except VaultError:  # locked or refused: a file is better than no recording
-            return written(key, given_passphrase())
+            return written(key, passphrase())
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         return key.public_key().public_bytes(serialization.Encoding.PEM, form)
-    return written(key, given_passphrase())
+    return written(key, passphrase())
 
 
 def written(key: Ed25519PrivateKey, passphrase: bytes | None) -> bytes:

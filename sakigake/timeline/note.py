@@ -70,17 +70,10 @@ def verify(note: bytes, public: Ed25519PublicKey, what: str = "checkpoint") -> C
     """Read a signed note and check its signature; raises VerificationError for anything but the exact form."""
     if len(note) > MAX_NOTE_BYTES:
         raise VerificationError("evidence-too-large", what=what)
-    try:
-        body, separator, tail = note.decode("utf-8").partition("\n\n")
-    except UnicodeDecodeError as error:
-        raise VerificationError("evidence-malformed", what=what) from error
-    body += "\n"
-    stated, signed = _BODY.fullmatch(body), _SIGNATURE.fullmatch(tail)
-    if not (separator and stated and signed and stated["origin"] == signed["name"]):
+    parts = _parts(note)
+    if parts is None:
         raise VerificationError("evidence-malformed", what=what)
-    blob, root = _strict_base64(signed["blob"]), _strict_base64(stated["root"])
-    if blob is None or root is None:
-        raise VerificationError("evidence-malformed", what=what)
+    body, stated, root, blob = parts
     try:
         public.verify(blob[4:], body.encode())
     except InvalidSignature as error:
@@ -95,6 +88,25 @@ def verify(note: bytes, public: Ed25519PublicKey, what: str = "checkpoint") -> C
         after=stated["after"],
         events=int(stated["events"]) if stated["events"] else None,
     )
+
+
+def has_form(note: bytes) -> bool:
+    """Say whether these are the bytes of a signed note, whoever signed it: its signature is not looked at."""
+    return len(note) <= MAX_NOTE_BYTES and _parts(note) is not None
+
+
+def _parts(note: bytes) -> tuple[str, re.Match[str], bytes, bytes] | None:
+    """Return the signed text, what it states, the root, and key id with signature; None for any other form."""
+    try:
+        body, separator, tail = note.decode("utf-8").partition("\n\n")
+    except UnicodeDecodeError:
+        return None
+    body += "\n"
+    stated, signed = _BODY.fullmatch(body), _SIGNATURE.fullmatch(tail)
+    if not (separator and stated and signed and stated["origin"] == signed["name"]):
+        return None
+    root, blob = _strict_base64(stated["root"]), _strict_base64(signed["blob"])
+    return None if root is None or blob is None else (body, stated, root, blob)
 
 
 def _strict_base64(value: str) -> bytes | None:

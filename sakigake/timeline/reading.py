@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sakigake.model import EntryType, Interval, StoredEntry, StoredProof, StoredToken
+from sakigake.model import LIVE_SOURCES, EntryType, Interval, StoredEntry, StoredProof, StoredToken
 from sakigake.store.protocol import Store
 from sakigake.timeline.bounds import TokenTime, bounds
 from sakigake.timeline.entry import Entry, parse_entry
@@ -38,12 +38,15 @@ def picture_bounds(store: Store, session: str, earliest: int, first: int, last: 
 
     A stage is taken some time after its picture has appeared, but after the stage before it was taken. So the picture
     is not before what the record of the stage before is not before. For a session's first stage, which shows what was
-    there already, that is the beginning of the recording.
+    there already, that is the beginning of the recording. Pictures taken in from files or a video have no such end.
     """
     numbers = [entry.seq for entry in store.entries(session, EntryType.STAGE) if entry.seq <= earliest]
     before = numbers[-2:][0]
     bounded = entry_bounds(store, session, [before, first, last])
-    return Interval(bounded[before].not_before, bounded[first].hull(bounded[last]).not_after)
+    begun = store.entry(session, 0)
+    live = begun is not None and parse_entry(begun.raw).info.get("source") in LIVE_SOURCES
+    low = bounded[before].not_before if live else None
+    return Interval(low, bounded[first].hull(bounded[last]).not_after)
 
 
 def is_forgotten(stored: StoredEntry) -> bool:

@@ -218,11 +218,45 @@ def test_evil_twins_are_kept_and_never_counted(store: SqliteStore, moment: Time,
 
     with hostile.serve(hostile.replying(reply)) as url:
         believed = Trust((Authority("a", url, (genuine.root,), (), "test"),), ("a",))
-        done = worker(store, believed, moment).run_once()
-    assert (done.stamped, done.untrusted) == (0, 1)
-    assert [event.reason for event in done.events][:1] == ["anchor-not-trusted"]
-    assert (1, "a", False) in drawing.stamped()
-    assert store.newest_token(drawing.id) is None
+        patient = worker(store, believed, moment)
+        done = patient.run_once()
+        assert (done.stamped, done.untrusted, done.failed) == (0, 1, 1)
+        assert [event.reason for event in done.events] == ["anchor-not-trusted"]
+        assert drawing.stamped() == [(1, "a (unknown)", False)]
+        assert store.newest_token(drawing.id) is None
+        # It is a failed try: the job stays and waits; the second answer is not kept, nor told again.
+        assert sorted(drawing.waiting()) == [(0, "a"), (1, "a")]
+        (job,) = (job for job in store.pending_jobs() if job.checkpoint == 1)
+        assert job.tries == 1
+        assert job.next_at > moment.clock.now()
+
+
+def test_a_man_in_the_middle_costs_no_time_token(
+    store: SqliteStore, folder: Path, tmp_path: Path, moment: Time
+) -> None:
+    drawing = Drawing(store, moment)
+    drawing.checkpoint("a")
+    evil = tmp_path / "evil"
+    demo.create(evil)
+    events: list[thread.AnchorEvent] = []
+    dead = worker(store, trust(folder, a=NOWHERE), moment)
+    events += dead.run_once().events
+    with demo.local_authority(evil) as middle:
+        believed = trust(folder, a=middle.url)
+        patient = worker(store, believed, moment)
+        patient._down = {"a"}  # it was away before: that somebody else answers is told all the same
+        for _ in range(5):
+            moment.on(700)
+            events += patient.run_once().events
+    assert [event.reason for event in events] == ["anchor-unreachable", "anchor-not-trusted"]
+    assert drawing.stamped() == [(0, "a (unknown)", False)]
+    assert drawing.waiting() == [(0, "a")]
+    with demo.local_authority(folder) as back:
+        moment.on(700)
+        assert worker(store, trust(folder, a=back.url), moment).run_once().stamped == 1
+    assert drawing.stamped() == [(0, "a (unknown)", False), (0, "a", True)]
+    assert drawing.waiting() == []
+    assert store.newest_token(drawing.id) == store.tokens(drawing.id)[1].digest
 
 
 def test_unsigned_text_is_left_out_of_what_is_kept(store: SqliteStore, moment: Time) -> None:

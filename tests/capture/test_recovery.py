@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from capture import recovery
 from capture.recovery import RECENT_MS, Start, begin
 from sakigake.clock import Clock, from_ms
 from sakigake.model import EntryType, Session, StoredEntry
@@ -87,6 +88,19 @@ def test_any_other_is_closed_and_a_new_one_begins(
     assert bench.kinds(first.id)[1:] == [EntryType.RECOVERED, EntryType.SESSION_END]
     assert bench.store.checkpoints(first.id)[-1].size == 3
     assert [session.ended is None for session in bench.store.sessions()] == [False, True]
+
+
+def test_a_session_with_many_checkpoints_is_closed_and_a_new_one_begins(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "MANY", 2)
+    first = bench.start().ledger
+    first.checkpoint([])
+    assert bench.start(after_ms=1000).resumed
+    first = bench.start(after_ms=2000).ledger
+    first.checkpoint([])
+    start = bench.start(after_ms=3000)
+    assert (start.resumed, start.closed) == (False, (first.session.id,))
 
 
 def test_a_session_whose_end_was_written_but_not_noted_is_noted_only(bench: Bench) -> None:

@@ -39,6 +39,10 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
+def locked(passphrase: str) -> dict[str, str]:
+    return {"SAKIGAKE_PASSPHRASE": passphrase}
+
+
 def recorded(home: Path, **more: str) -> str:
     """Record two pictures and return the session's name."""
     paths = [home.parent / f"{number}.png" for number in range(2)]
@@ -103,6 +107,24 @@ def test_a_lost_key_is_put_aside_with_plain_words(home: Path) -> None:
     assert again.returncode == 3
     assert "signed with another key" in again.stderr
     assert "key_rotate" not in entries(home, recorded(home))
+
+
+def test_a_guess_that_did_not_open_the_old_key_does_not_lock_the_new_one(home: Path) -> None:
+    recorded(home, **locked("abc"))
+    done = sakigake(home, "key", "rotate", "--without-old", **locked("a guess"))
+    assert done.returncode == 0, done.stderr
+    assert "without a passphrase" in done.stdout
+    assert sakigake(home, "key", "show").returncode == 0
+    chosen = sakigake(home, "key", "passphrase", typed="new one\n")
+    assert chosen.returncode == 0, chosen.stderr
+
+
+def test_after_a_lost_key_the_new_one_gets_the_passphrase_that_is_typed(home: Path) -> None:
+    recorded(home, **locked("abc"))
+    done = sakigake(home, "key", "rotate", "--without-old", typed="better\n", **locked("a guess"))
+    assert "with a passphrase" in done.stdout
+    assert sakigake(home, "key", "show", **locked("better")).returncode == 0
+    assert sakigake(home, "key", "show", **locked("a guess")).returncode == 3
 
 
 def test_a_key_put_there_by_hand_is_noticed_at_the_next_start(home: Path) -> None:

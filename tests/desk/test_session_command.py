@@ -13,6 +13,8 @@ import pytest
 from sakigake.model import EntryType
 from sakigake.settings import load
 from sakigake.store.sqlite import SqliteStore
+from sakigake.timeline.keys import Keys
+from sakigake.timeline.ledger import Ledger
 from tests.capture.running import Kept, Recording, configure, environment
 from tests.capture.test_kill import drawings
 from tests.desk.test_key_command import sakigake
@@ -158,6 +160,47 @@ def test_the_ledger_says_that_the_head_was_missing(home: Path) -> None:
     (taken_up,) = store.entries(session, EntryType.RECOVERED)
     store.close()
     assert b'"head":"missing"' in taken_up.raw
+
+
+def test_an_export_says_in_the_ledger_that_the_head_was_missing(home: Path, tmp_path: Path) -> None:
+    session = crashed(home)
+    shutil.rmtree(home / "keys" / "heads")
+    first = sakigake(home, "export", session, "--no-stamp", "-o", str(tmp_path / "a.zip"))
+    assert "The ledger now says so" in first.stdout
+    again = sakigake(home, "export", session, "--no-stamp", "-o", str(tmp_path / "b.zip"))
+    assert "The ledger now says so" not in again.stdout
+    store = SqliteStore(load(home).database)
+    newest = store.last_entry(session)
+    store.close()
+    assert newest
+    assert newest.type is EntryType.RECOVERED
+    assert b'"head":"missing"' in newest.raw
+    assert sakigake(home, "verify", str(tmp_path / "a.zip")).returncode == 7
+
+
+@pytest.mark.parametrize("command", ["close", "export"])
+def test_a_closed_ledger_without_its_head_is_not_signed_in_silence(
+    home: Path, tmp_path: Path, command: str
+) -> None:
+    """The power went between the last entry and its checkpoint, and the head is gone as well."""
+    session = crashed(home)
+    loaded = load(home)
+    store = SqliteStore(loaded.database)
+    known = store.sessions()[-1]
+    keys = Keys.open(loaded.keys)
+    Ledger.resume(store, known, keys.current, heads=keys.heads).append(EntryType.SESSION_END)
+    store.close()
+    shutil.rmtree(home / "keys" / "heads")
+    out = str(tmp_path / "p.zip")
+    if command == "close":
+        assert "was missing" in sakigake(home, "session", "close").stdout
+    done = sakigake(home, "export", session, "--no-stamp", "-o", out)
+    assert ("The ledger now says so" in done.stdout) == (command == "export")
+    with Kept(home) as kept:
+        kinds_now = [entry.type for entry in kept.entries()]
+        assert kinds_now[-3:] == [EntryType.SESSION_END, EntryType.RECOVERED, EntryType.SESSION_END]
+        assert kept.of(EntryType.RECOVERED)[-1].info["head"] == "missing"
+    assert "Ledger closed: yes" in sakigake(home, "verify", out).stdout
 
 
 def test_a_crash_before_a_rotation_is_closed_with_the_old_key(home: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_package_that_does_not_hold_is_named(tmp_path: Path) -> None:
     ("at", "key", "relation"),
     [
         (NOON, KEY, Relation.PERHAPS),
-        (NOON + 10 * HOUR, KEY, Relation.APART),
+        (NOON + 10 * HOUR, KEY, Relation.CLAIMED),
         (NOON, OTHER, Relation.OTHER_KEY),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_key_and_the_one_it_continues_count_as_one(tmp_path: Path) -> None:
     made.seal()
     before = ledger(attack_keys.OLD)
     (found,) = held(written(tmp_path, "new.zip", made), written(tmp_path, "old.zip", before))
-    assert found.relation is Relation.PERHAPS
+    assert (found.relation, found.linked) == (Relation.PERHAPS, True)
 
 
 def begun(authority: Path, key: Ed25519PrivateKey = KEY) -> Hand:
@@ -163,3 +163,54 @@ def test_tokens_show_that_one_ledger_came_after_the_other(tmp_path: Path, author
     two = ended(begun(authority), authority)  # by the computer's clock it is the same minute
     (found,) = held(written(tmp_path, "1.zip", one), written(tmp_path, "2.zip", two), trust=trust)
     assert found.relation is Relation.APART
+
+
+def test_claims_alone_never_set_ledgers_apart(tmp_path: Path, authority: Path) -> None:
+    """Two ledgers written by turns, one with a clock ten minutes on: no token names another, so none shows anything."""
+    trust = Trust().with_roots((authority / "root.pem").read_bytes(), "local")
+    paths = []
+    for number, at in enumerate((NOON, NOON + 600_000)):
+        made = Hand()
+        made.raws.clear()
+        info = {"key": KEY.public_key().public_bytes_raw().hex(), "n": str(number)}
+        made.add(EntryType.SESSION_START, wall=at, info=info)
+        made.stage(5, {"wall": at + 1_000})
+        made.token(ask(authority, made.seal()), name_it=False)
+        paths.append(written(tmp_path, f"{number}.zip", made))
+    (found,) = held(*paths, trust=trust)
+    assert (found.relation, found.linked) == (Relation.CLAIMED, False)
+
+
+def test_hidden_stages_count_as_well(tmp_path: Path, authority: Path) -> None:
+    """One ledger shows a stage from before the other began, and hides the one from after that."""
+    trust = Trust().with_roots((authority / "root.pem").read_bytes(), "local")
+    one = ended(begun(authority), authority)
+    time.sleep(2.2)
+    two = ended(begun(authority), authority)
+    apart = written(tmp_path, "apart.zip", one), written(tmp_path, "two.zip", two)
+    assert held(*apart, trust=trust)[0].relation is Relation.APART
+    late = copy(one)
+    late.raws, late.notes, late.files = list(one.raws), list(one.notes), dict(one.files)
+    hidden = late.stage(9)
+    late.token(ask(authority, late.seal()), name_it=False)
+    for name in [name for name in late.files if name.startswith(f"stages/{hidden:06d}")]:
+        del late.files[name]
+    (found,) = held(written(tmp_path, "late.zip", late), apart[1], trust=trust)
+    assert found.relation is Relation.PERHAPS
+
+
+def test_a_place_that_was_signed_twice_is_a_fork(tmp_path: Path) -> None:
+    """Both have the same entries, and two signed checkpoints stand behind the same one before."""
+    start = ledger()
+    one, two = copy(start), copy(start)
+    for made in (one, two):
+        made.raws, made.notes, made.files = list(start.raws), list(start.notes), dict(start.files)
+    one.add(EntryType.HEARTBEAT)
+    one.seal()
+    two.raws = list(one.raws)
+    two.add(EntryType.HEARTBEAT)
+    two.seal()
+    with pytest.raises(VerificationError) as caught:
+        held(written(tmp_path, "one.zip", one), written(tmp_path, "two.zip", two))
+    assert caught.value.code == "checkpoints-disagree"
+    assert caught.value.params["name"] == "anchors/0001.checkpoint.txt"

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,47 @@ def test_every_flipped_bit_of_a_checkpoint_is_refused(recorded: Recorded, pack: 
             seen.check_heads([alone], known, raw_key, key)
 
 
+@pytest.mark.parametrize(
+    "marked",
+    [
+        lambda raw: raw.replace(b"\n", b"\r\n"),
+        lambda raw: raw[:-1],
+        lambda raw: raw + b"\n \n",
+        lambda raw: b"\xef\xbb\xbf\r\n" + raw.replace(b"\n", b"\r\n") + b"\t",
+    ],
+)
+def test_marks_of_mail_and_editors_change_no_checkpoint(
+    recorded: Recorded, pack: Path, tmp_path: Path, marked: Callable[[bytes], bytes]
+) -> None:
+    kept = recorded.store.checkpoints(recorded.session.id)[1]
+    (tmp_path / "seen.txt").write_bytes(marked(kept.note))
+    assert both(pack, str(tmp_path / "seen.txt")) == ("", (kept.size,))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda raw: raw[:100],
+        lambda raw: raw[:9] + b" is nice\n",
+        lambda raw: raw.replace(b"\n", b"\n\n"),
+        lambda raw: raw + raw,
+        lambda raw: raw.replace(b"=\nevents", b"\nevents"),
+        lambda raw: raw.decode().encode("utf-16"),
+        lambda raw: raw.decode().encode("cp932", "replace"),
+        lambda raw: raw + b"\n" * 4000,
+    ],
+)
+def test_a_damaged_checkpoint_is_no_verdict_on_the_package(
+    recorded: Recorded, tmp_path: Path, damaged: Callable[[bytes], bytes]
+) -> None:
+    raw = damaged(recorded.store.checkpoints(recorded.session.id)[1].note)
+    (tmp_path / "seen.txt").write_bytes(raw)
+    with pytest.raises(UsageError) as caught:
+        head.read(str(tmp_path / "seen.txt"))
+    assert caught.value.code == "head-unreadable"
+    assert read_head(str(tmp_path / "seen.txt")) is None
+
+
 def test_what_is_no_head_is_no_verdict(recorded: Recorded, tmp_path: Path) -> None:
     code = at(recorded, 2).code
     (tmp_path / "empty.txt").write_bytes(b"")
@@ -204,8 +246,14 @@ def test_as_people_type_it(recorded: Recorded, pack: Path, tmp_path: Path) -> No
             found = run([*ask, at(recorded, 3).code], whole)
             assert found.returncode == 7
             assert yes in found.stdout
-            assert "省かれ" in (missed := run([*ask, beyond], whole)).stdout or "left out" in missed.stdout
+            missed = run([*ask, beyond], whole)
             assert missed.returncode == 6
+            # A code has no signature: it accuses nobody.
+            assert {"en": "somebody else drew that code", "ja": "ほかの人がそのコードを描いた"}[
+                lang
+            ] in missed.stdout
+            assert "left out" not in missed.stdout
+            assert "省かれ" not in missed.stdout
             odd = run([*ask, beyond[:-1]], whole)
             assert odd.returncode == 2
             assert not odd.stdout

@@ -5,19 +5,23 @@ import re
 import subprocess
 import zipfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench import attack_scene
+from desk.demo import authority as demo
 from sakigake.anchor.trust import Trust
 from sakigake.errors import ConfigError, NotFoundError, UsageError
 from sakigake.evidence import layout, package
 from sakigake.evidence.standalone.whole import check as check_alone
 from sakigake.evidence.verify import verify
-from sakigake.model import EntryType, Finding, Interval, Likeness, Order, Verdict
+from sakigake.model import EntryType, Finding, Interval, Likeness, Order, StoredToken, Verdict
+from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.ledger import Ledger
 from tests.evidence.conftest import Recorder
 
@@ -68,6 +72,65 @@ def test_entries_without_a_checkpoint_stay_out(tmp_path: Path, record: Recorder)
     verify(tmp_path / "pack.zip", NOBODY)
 
 
+@pytest.mark.parametrize("name", ["pack.zip", "pack"])
+def test_of_two_exports_at_once_the_second_is_refused(tmp_path: Path, record: Recorder, name: str) -> None:
+    """The other one ends while this one waits for its token, after the place was looked at."""
+    recorded = record()
+    out = tmp_path / name
+
+    def stamp(_: bytes) -> None:
+        assert recorded.export(out, chosen=recorded.stages[:1]).stages == 1
+
+    with pytest.raises(UsageError) as caught:
+        recorded.export(out, stamp=stamp)
+    assert caught.value.code == "export-exists"
+    assert len(verify(out, NOBODY).stages) == 1
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_name_in_capitals_is_a_zip_too(tmp_path: Path, record: Recorder) -> None:
+    record().export(tmp_path / "PACK.ZIP")
+    assert zipfile.is_zipfile(tmp_path / "PACK.ZIP")
+    verify(tmp_path / "PACK.ZIP", NOBODY)
+
+
+def test_more_checkpoints_than_a_package_can_number_are_refused(
+    tmp_path: Path, record: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = record()  # six checkpoints
+    assert layout.CHECKPOINT_FILE.fullmatch(layout.checkpoint(layout.MAX_CHECKPOINTS - 1))
+    assert not layout.CHECKPOINT_FILE.fullmatch(layout.checkpoint(layout.MAX_CHECKPOINTS))
+    monkeypatch.setattr(layout, "MAX_CHECKPOINTS", 6)
+    recorded.export(tmp_path / "six.zip")
+    monkeypatch.setattr(layout, "MAX_CHECKPOINTS", 5)
+    with pytest.raises(UsageError) as caught:
+        recorded.export(tmp_path / "five.zip")
+    assert caught.value.code == "export-checkpoints"
+    assert not (tmp_path / "five.zip").exists()
+
+
+def test_answers_of_the_unknown_are_counted_apart(tmp_path: Path, record: Recorder) -> None:
+    demo.create(tmp_path / "one")
+    demo.create(tmp_path / "evil")
+    roots = (tmp_path / "one" / "root.pem").read_bytes()
+
+    def seal(store: SqliteStore, session: str) -> None:
+        newest = store.checkpoints(session)[-1]
+        for name, folder, trusted in (("one (unknown)", "evil", False), ("one", "one", True)):
+            raw = attack_scene.ask(tmp_path / folder, newest.note)
+            now = datetime.now(UTC)
+            token = StoredToken(newest.number, name, raw, sha256(raw).digest(), now, now, trusted)
+            if newest.number < 2 or trusted:
+                store.add_token(session, token)
+
+    recorded = record(seal=seal)
+    trust = Trust().with_roots(roots, "one")
+    done = recorded.export(tmp_path / "pack.zip", trust)
+    assert (done.tokens, done.untrusted) == (6, 2)
+    report = verify(tmp_path / "pack.zip", trust)
+    assert report.untrusted_tokens == 2
+
+
 def test_every_command_of_read_me_first_runs(tmp_path: Path, record: Recorder) -> None:
     record().export(tmp_path / "pack")
     text = (tmp_path / "pack" / layout.README).read_text(encoding="utf-8")
@@ -83,6 +146,7 @@ def test_every_command_of_read_me_first_runs(tmp_path: Path, record: Recorder) -
     files, signature, entry, leaf, root = answers
     assert all(line.endswith(": OK") for line in files.splitlines())
     assert "Signature Verified Successfully" in signature
+    assert is_own_key(signature)
     picture, opening = (line.split()[0] for line in entry.splitlines()[:2])
     assert f'"file":"{picture}"' in entry
     assert f'"commit":"{opening}"' in entry
@@ -90,6 +154,37 @@ def test_every_command_of_read_me_first_runs(tmp_path: Path, record: Recorder) -
     assert computed.split()[0] == listed
     computed, signed = root.splitlines()
     assert computed == signed
+
+
+def is_own_key(printed: str) -> bool:
+    """Say whether what the second step prints ties the key of the list to the ledger, as a reader would see it."""
+    _, key, entry, leaf, listed = printed.splitlines()
+    return json.loads(entry)["info"]["key"] == key and leaf.split()[0] == listed
+
+
+def test_by_hand_another_key_over_the_same_files_is_noticed(tmp_path: Path, record: Recorder) -> None:
+    """Whoever has a package can sign its list anew; the ledger's first entry still names the key that made it."""
+    record().export(tmp_path / "pack")
+    text = (tmp_path / "pack" / layout.README).read_text(encoding="utf-8")
+    second = re.findall(r"^   (\S.*)$", text, re.MULTILINE)[1]
+    contents = {
+        path.relative_to(tmp_path / "pack").as_posix(): path.read_bytes()
+        for path in (tmp_path / "pack").rglob("*")
+        if path.is_file()
+    }
+    other = Ed25519PrivateKey.generate()
+    public = other.public_key()
+    contents[layout.PUBLIC] = f"{public.public_bytes_raw().hex()}\n".encode()
+    contents[layout.PUBLIC_PEM] = public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    for name, body in attack_scene.sealed(contents, other).items():
+        (tmp_path / "pack" / name).write_bytes(body)
+    done = subprocess.run(
+        ["bash", "-c", second], cwd=tmp_path / "pack", capture_output=True, text=True, check=True
+    ).stdout
+    assert "Signature Verified Successfully" in done
+    assert not is_own_key(done)
 
 
 def finding(post: Path, order: Order, **more: object) -> Finding:

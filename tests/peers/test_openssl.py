@@ -202,7 +202,7 @@ def test_the_command_serves_until_it_is_ended(tmp_path: Path) -> None:
     ) as process:
         try:
             assert process.stdout is not None
-            said = []
+            said: list[str] = []
             while not said or not said[-1].startswith("root = "):
                 said.append(process.stdout.readline().decode())
                 assert said[-1], said

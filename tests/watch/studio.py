@@ -115,6 +115,7 @@ def record(
     claim: timedelta = timedelta(0),
     fingerprint: Callable[[Pixels], bytes] = fingerprint_v1,
     start: datetime = START,
+    source: str = "screen",
 ) -> Studio:
     """Record a session: a stage each minute, and a trusted token ten seconds after each, unless `tokens` is false.
 
@@ -123,7 +124,7 @@ def record(
     `claim` moves the PC's clock away from the authority's time.
     """
     ticking = Ticking(start + claim, start + claim - timedelta(days=1))
-    ledger = Ledger.start(store, Ed25519PrivateKey.generate(), "screen", ticking.clock())
+    ledger = Ledger.start(store, Ed25519PrivateKey.generate(), source, ticking.clock())
 
     def seal(moment: datetime) -> None:
         checkpoint = ledger.checkpoint([])

@@ -274,3 +274,18 @@ def test_a_redrawn_post_is_the_first_only_before_anything_alike(tmp_path: Path, 
     within = START + timedelta(minutes=5)
     inside = check_picture(studio.store, [studio.session], post, Interval(None, within))
     assert inside.order is Order.UNCLEAR
+
+
+@pytest.mark.parametrize("source", ["folder", "pictures", "video"])
+def test_a_post_is_never_called_earlier_than_pictures_that_were_taken_in(
+    tmp_path: Path, store: SqliteStore, source: str
+) -> None:
+    """Files may be older than their record by any time."""
+    studio = record(store, pictures(), source=source)
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    for posted in (EARLIER, Interval(None, START - timedelta(days=300))):
+        finding = check_picture(store, [studio.session], post, posted)
+        assert finding.likeness in FOUND
+        assert finding.order is Order.UNCLEAR
+        assert finding.draft.not_before is None
+    assert check_picture(store, [studio.session], post, LATER).order is Order.DRAFT_FIRST

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sakigake.evidence.standalone.der import BITS, INT, SEQ, ZERO, Item, must, parts_of
-from sakigake.evidence.standalone.rules import need, refusal
+from sakigake.evidence.standalone.rules import MIB, need, refusal
 
 MAX_LINKS, MIN_RSA = 6, 2048
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)-----END CERTIFICATE-----\n")
@@ -163,7 +163,10 @@ def read_pem(raw: bytes, where: str) -> list[x509.Certificate]:
 
 def read_root(path: Path) -> Root:
     """Read a --trust file: PEM with or without text around it, or DER."""
-    raw = path.read_bytes()
+    need(path.is_file(), "token-certificate", str(path))  # a pipe would keep us waiting
+    with path.open("rb") as file:
+        raw = file.read(MIB + 1)
+    need(len(raw) <= MIB, "token-certificate", str(path))
     try:
         found = (
             x509.load_pem_x509_certificates(raw)

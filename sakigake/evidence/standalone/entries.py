@@ -22,15 +22,19 @@ TYPES = {
     ),
     *("anchor_resume", "stream_state", "recovered", "key_rotate", "session_end"),
 }
+MAX_LEVELS = 4
 
 
-def jcs(value: Any) -> str:
-    """Return the RFC 8785 form of integers below 2^53, NFC strings and objects of them with ASCII keys."""
+def jcs(value: Any, level: int = 1) -> str:
+    """Return the RFC 8785 form of integers below 2^53, NFC strings and objects of them, four levels at most."""
     if isinstance(value, dict):
+        need(level <= MAX_LEVELS, "not-canonical")
         need(all(key.isascii() for key in value), "not-canonical")
         return (
             "{"
-            + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{jcs(value[key])}" for key in sorted(value))
+            + ",".join(
+                f"{json.dumps(key, ensure_ascii=False)}:{jcs(value[key], level + 1)}" for key in sorted(value)
+            )
             + "}"
         )
     if isinstance(value, str):

@@ -28,25 +28,27 @@ class Files:
                 need(path.is_file() and path.stat().st_size <= MAX_ZIP, "not-a-package")
                 self._unzip(path)
         except OSError as error:
-            raise refusal("unreadable", str(error.strerror)) from error
+            raise refusal("unreadable", type(error).__name__) from error
         need(len({name.lower() for name in self.places}) == len(self.places), "name")
         for name in self.places:
             devices = any(DEVICE.fullmatch(part) for part in name.split("/"))
-            need(NAME.fullmatch(name) and not devices, "name", ascii(name)[:80])
+            need(NAME.fullmatch(name) and not devices, "name", name)
         self.names = sorted(self.places)
 
     def _walk(self, folder: Path, depth: int) -> None:
         need(depth <= MAX_FOLDERS, "name")
-        inside = sorted(os.scandir(folder), key=lambda each: each.name)
-        need(inside, "extra", folder.name)
-        for each in inside:
-            need(not each.is_symlink() and len(self.places) < MAX_FILES, "link", ascii(each.name))
+        before = len(self.places)
+        for each in sorted(os.scandir(folder), key=lambda each: each.name):
+            need(not each.is_symlink() and len(self.places) < MAX_FILES, "link", each.name)
             if each.is_dir():
                 self._walk(Path(each.path), depth + 1)
-            elif each.name not in LITTER:
+                continue
+            need(each.is_file(), "link", each.name)
+            if each.name not in LITTER:
                 size = each.stat().st_size
-                need(each.is_file() and size <= MAX_FILE, "link", ascii(each.name))
+                need(size <= MAX_FILE, "link", each.name)
                 self.places[Path(each.path).relative_to(self.path).as_posix()] = (Path(each.path), 0, size)
+        need(len(self.places) > before, "extra", folder.name)
 
     def _unzip(self, path: Path) -> None:
         """Rebuild what the whole archive has to be, and compare."""
@@ -63,9 +65,9 @@ class Files:
                 self.places[name] = (path, at + 30 + length, size)
                 running, left = 0, size
                 while left:
-                    need(chunk := file.read(min(MIB, left)), "damaged", ascii(name)[:80])
+                    need(chunk := file.read(min(MIB, left)), "damaged", name)
                     running, left = zlib.crc32(chunk, running), left - len(chunk)
-                need(running == crc, "damaged", ascii(name)[:80])
+                need(running == crc, "damaged", name)
                 fixed = struct.pack("<4s2H", b"PK\x01\x02", 3 << 8 | 20, 20) + common[2:]
                 directory.append(fixed + struct.pack("<3H2L", 0, 0, 0, 0o100644 << 16, at) + raw)
                 before, at = name, at + 30 + length + size

@@ -1,6 +1,5 @@
 """The order of draft and post."""
 
-from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +8,11 @@ from sakigake.evidence.standalone.files import Files
 from sakigake.evidence.standalone.rules import EPOCH, KIB, is_digest, need
 from sakigake.evidence.standalone.times import Span
 
+LIVE = {"screen", "window", "obs"}
+
 
 def check_finding(
-    files: Files, stages: dict[int, dict[str, Any]], spans: dict[int, Span], events: Collection[int]
+    files: Files, stages: dict[int, dict[str, Any]], spans: dict[int, Span], events: dict[int, dict[str, Any]]
 ) -> tuple[str | None, str | None, bool]:
     """Work out the order of draft and post; return it, what the exporter says, and whether that is confirmed."""
     where = "compare/finding.json"
@@ -48,7 +49,9 @@ def check_finding(
         preceding = max(
             (seq for seq in stages if seq < earliest), default=begin if earliest <= begin else None
         )
-        begun = spans[preceding][0] if preceding in stages else None
+        # Pictures taken in from files or a video may be older than their record by any time.
+        live = events[0].get("info", {}).get("source") in LIVE
+        begun = spans[preceding][0] if live and preceding in stages else None
         if high and post[0] and high < post[0]:
             order = "draft_first"
         elif post[1] and begun and post[1] < begun:

@@ -17,7 +17,6 @@ HELD = re.compile(r"anchors/[0-9]{4}\.(?:ots|hdr)")
 MORE = re.compile(
     r"verify\.py|trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/finding\.json"
 )
-DRAWN = re.compile(r"compare/[a-z-]{1,32}\.png")
 
 
 def check_list(files: Files) -> tuple[bytes, ed25519.Ed25519PublicKey]:
@@ -39,7 +38,7 @@ def check_list(files: Files) -> tuple[bytes, ed25519.Ed25519PublicKey]:
         raise refusal("missing" if name in names else "extra", name)
     for digest, name in rows:
         need(files.digest(name) == digest, "changed", name)
-        known = any(form.fullmatch(name) for form in (STAGE, CHECKPOINT, TOKEN, HELD, MORE, DRAWN))
+        known = any(form.fullmatch(name) for form in (STAGE, CHECKPOINT, TOKEN, HELD, MORE))
         need(name in ALWAYS or known, "extra", name)
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     pem = key.public_bytes(serialization.Encoding.PEM, form)

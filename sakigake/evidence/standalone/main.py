@@ -15,6 +15,7 @@ from sakigake.evidence.standalone.whole import check
 from sakigake.evidence.standalone.wording import EN, JA, WHY
 
 EXIT = {"VERIFIED": 0, "INTEGRITY ONLY": 7, "FAILED": 6}
+INTERRUPTED = 130
 
 
 def spoken(value: datetime | None, unknown: str) -> str:
@@ -41,6 +42,8 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
         lines.append("  " + words["stage"].format(stage["seq"], *times))
         lines += [words["clock"]] if stage["clock_disagrees"] else []
         lines += [words["by-block"]] if stage["by_block"] else []
+        lines += [] if stage["picture"] else [words["no-picture"]]
+        lines += [words["nothing-bound"]] if stage["nothing_bound"] else []
     if found["order"]:
         lines.append("  " + words["order"].format(words[found["order"]]))
     lines.append(
@@ -59,11 +62,28 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
     lines.append("  " + words["key"].format(found["key"]))
     lines += ["  " + words["continues"].format(found["continues"])] if found["continues"] else []
     lines += [] if found["second_opinion"] else ["  " + words["alone"]]
-    return [*lines, "  " + words["limits"], "  " + words["inside"]]
+    return [*lines, "  " + words[limits(found)], "  " + words["inside"]]
+
+
+def limits(found: dict[str, Any]) -> str:
+    """Return which sentence says what this shows: of pictures that are not shown it claims nothing."""
+    pictures = [stage["picture"] for stage in found["stages"]]
+    if all(pictures):
+        return "limits"
+    return "limits-some" if any(pictures) else "limits-none"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check what the command line names; return the exit code."""
+    try:
+        return answer(arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return INTERRUPTED
+
+
+def answer(arguments: list[str] | None) -> int:
+    """Read the command line, check the package, print what holds; return the exit code."""
     lang = next(
         (
             os.environ[key]

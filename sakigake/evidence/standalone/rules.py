@@ -16,7 +16,9 @@ class RefusedError(Exception):
 
     def __init__(self, code: str, where: str = "") -> None:
         super().__init__(code)
-        self.code, self.where = code, where
+        # Names come from the package: none may steer a terminal, nor fill it.
+        plain = where.isascii() and where.isprintable()
+        self.code, self.where = code, (where if plain else ascii(where))[:80]
 
 
 def refusal(code: str, where: str = "") -> RefusedError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from sakigake.evidence.standalone.notes import NOTE, verify_note
-from sakigake.evidence.standalone.rules import KIB, base64_exact, need, refusal, sha
+from sakigake.evidence.standalone.rules import KIB, RefusedError, base64_exact, need, sha
 from sakigake.evidence.standalone.tree import fold, grow
 
 HEAD_CODE = re.compile(r"SKG1:([0-9A-F]{8}):([1-9][0-9]{0,9}):([A-Z2-7]{52})")
@@ -16,13 +16,15 @@ HEAD_CODE = re.compile(r"SKG1:([0-9A-F]{8}):([1-9][0-9]{0,9}):([A-Z2-7]{52})")
 
 @dataclass(frozen=True)
 class SeenHead:
-    """What was given to --head: the parts of a code, or a whole checkpoint (`raw`) that is still to be read."""
+    """What was given to --head: the parts of a code, or those of a checkpoint, which are `signed`."""
 
     name: str
-    ledger: str = ""
-    size: int = 0
-    root: bytes = b""
-    raw: bytes = b""
+    ledger: str
+    size: int
+    root: bytes
+    signed: bytes = b""
+    key_id: bytes = b""
+    signature: bytes = b""
 
 
 def head_from_code(text: str, name: str) -> SeenHead | None:
@@ -34,6 +36,18 @@ def head_from_code(text: str, name: str) -> SeenHead | None:
     if base64.b32encode(root).decode() != match[3] + "====":
         return None  # the last letter carries one bit; its other four are not zero
     return SeenHead(name, match[1].lower(), int(match[2]), root)
+
+
+def head_from_note(raw: bytes, name: str) -> SeenHead | None:
+    """Read a checkpoint of the one form it has, None for anything else; who signed it is seen later."""
+    match = NOTE.fullmatch(raw.decode("utf-8", "replace"))
+    if match is None:
+        return None
+    try:
+        root, blob = base64_exact(match[4], name), base64_exact(match[8], name)
+    except RefusedError:
+        return None
+    return SeenHead(name, match[2][9:], int(match[3]), root, match[1].encode(), blob[:4], blob[4:])
 
 
 def read_head(value: str) -> SeenHead | None:
@@ -48,10 +62,11 @@ def read_head(value: str) -> SeenHead | None:
     except (OSError, ValueError):
         return None
     name = Path(value).name
-    text = raw.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n").decode("ascii", "replace")
-    if len(raw) <= 2 * KIB and (found := head_from_code(text, name)):
-        return found
-    return SeenHead(name, raw=raw) if raw.startswith(b"sakigake/") else None
+    if len(raw) > 2 * KIB:
+        return None
+    # Marks that mail and editors leave on a file: they say nothing about the package.
+    text = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").strip(b" \t\r\n")
+    return head_from_code(text.decode("ascii", "replace"), name) or head_from_note(text + b"\n", name)
 
 
 def check_heads(
@@ -60,23 +75,15 @@ def check_heads(
     """Check that each head is one of this ledger and within it; return how many entries each covers."""
     ledger, sizes = leaves[0].hex()[:32], []
     for head in seen:
-        size, root = head.size, head.root
-        if head.raw:
-            need(head.raw.startswith(f"sakigake/{ledger}\n".encode()), "head-ledger", head.name)
-            need(len(head.raw) <= 2 * KIB, "too-large", head.name)
-            match = NOTE.fullmatch(head.raw.decode("utf-8", "replace"))
-            if match is None:
-                raise refusal("malformed", head.name)
-            signed, origin, size, root = match[1], match[2], int(match[3]), base64_exact(match[4], head.name)
-            signature = base64_exact(match[8], head.name)
-            verify_note(key, signature[4:], signed.encode(), head.name)
-            need(signature[:4] == sha(origin.encode() + b"\n\1" + raw_key)[:4], "signature", head.name)
-        else:
-            need(ledger.startswith(head.ledger), "head-ledger", head.name)
-        need(size <= len(leaves), "head-beyond", head.name)
+        need(ledger.startswith(head.ledger), "head-ledger", head.name)
+        if head.signed:
+            verify_note(key, head.signature, head.signed, head.name)
+            key_id = sha(f"sakigake/{ledger}\n\1".encode() + raw_key)[:4]
+            need(head.key_id == key_id, "signature", head.name)
+        need(head.size <= len(leaves), "head-beyond", head.name)
         stack: list[tuple[int, bytes]] = []
-        for leaf in leaves[:size]:
+        for leaf in leaves[: head.size]:
             grow(stack, leaf)
-        need(fold(stack) == root, "head-differs", head.name)
-        sizes.append(size)
+        need(fold(stack) == head.root, "head-differs", head.name)
+        sizes.append(head.size)
     return sizes

@@ -82,6 +82,10 @@ def check(
                 "claimed": claimed,
                 "clock_disagrees": bool(odd),
                 "by_block": any(each.size > seq and each.high == high for each in blocks.values()),
+                "picture": f"stages/{seq:06d}.png" in files.places,
+                "nothing_bound": not any(
+                    f"stages/{seq:06d}.{kind}.json" in files.places for kind in ("open", "fp")
+                ),
             }
         )
     return {

@@ -14,6 +14,8 @@ EN = {
     "by-block": "    “not after” comes from a Bitcoin block, ± 2 hours",
     "blocks": "Bitcoin blocks counted: {0}; they show their work themselves and need no --trust. The first is {1} of {2} (± 2 hours): look it up in any block explorer.",
     "clock": "    the computer's clock disagrees with the tokens",
+    "no-picture": "    its picture is not shown",
+    "nothing-bound": "    nothing that it recorded is shown: what is checked is its place and its time alone",
     "unknown": "unknown",
     "order": "Order of draft and post from the tokens (the post's own time is the exporter's statement): {0}",
     "draft_first": "the draft was first",
@@ -33,6 +35,8 @@ EN = {
     "alone": "Not done: rfc3161-client is not installed, so each token was read by this file alone, not by a second program.",
     "inside": "A verifier that comes inside a package proves nothing by itself: if in doubt, take it from elsewhere.",
     "limits": "What this shows: the holder of this key had these pictures no later than the times stated. Not who drew them.",
+    "limits-some": "What this shows: the holder of this key had the pictures that are shown no later than the times stated. Of stages without a picture: that they were recorded by then, not what was on them. Not who drew anything.",
+    "limits-none": "What this shows: stages were recorded under this key no later than the times stated. No picture is shown, so not what was on them. Not who drew anything.",
     "root": "{0} cannot be read as a root certificate: give a PEM file of the time authority.",
     "none": "{0} is not there: give the .zip or the unpacked folder.",
 }
@@ -50,6 +54,8 @@ JA = {
     "by-block": "    「以前」は Bitcoin のブロックによるもの(前後 2 時間)",
     "blocks": "数えた Bitcoin のブロック: {0}。計算の跡を自ら示すので --trust は要りません。最初のものは {1}、{2}(前後 2 時間)。ブロックエクスプローラーで調べられます。",
     "clock": "    パソコンの時計がトークンと食い違います",
+    "no-picture": "    画像は示されていません",
+    "nothing-bound": "    記録された中身は何も示されていません。確かめたのは鎖の中の位置と時刻だけです",
     "unknown": "不明",
     "order": "下描きと投稿の前後(トークンから計算。投稿の時刻は書き出した人の申告): {0}",
     "draft_first": "下描きが先",
@@ -69,6 +75,8 @@ JA = {
     "alone": "していないこと: rfc3161-client がないため、トークンはこのファイルだけで読み、別のプログラムでは確かめていません。",
     "inside": "資料に入っている確認プログラムは、それだけでは何も示しません。心配なときは別の所から入手してください。",
     "limits": "示すこと: この鍵の持ち主が、これらの画像を遅くとも表示の時刻までに持っていたこと。誰が描いたかは示しません。",
+    "limits-some": "示すこと: この鍵の持ち主が、示された画像を遅くとも表示の時刻までに持っていたこと。画像のない段階については、その時刻までに記録があったことだけで、何が写っていたかは示しません。誰が描いたかも示しません。",
+    "limits-none": "示すこと: この鍵による段階の記録が、遅くとも表示の時刻までにあったこと。画像は示されていないので、何が写っていたかは示しません。誰が描いたかも示しません。",
     "root": "{0} をルート証明書として読めません。時刻認証局の PEM ファイルを指定してください。",
     "none": "{0} がありません。.zip か、展開したフォルダーを指定してください。",
 }
@@ -135,8 +143,8 @@ WHY = {
         "指定されたコードは別の記録の鎖のものです",
     ),
     "head-beyond": (
-        "a head that was given covers more: later entries were left out of this package",
-        "指定されたコードのほうが先まで示しています。あとの項目がこの資料から省かれています",
+        "a head that was given covers more: what came later is missing here, or somebody else drew that code",
+        "指定されたコードのほうが先まで示しています。あとの項目がこの資料にないか、ほかの人がそのコードを描いたかのどちらかです",
     ),
     "head-differs": (
         "a head that was given names this ledger but does not match it",
