@@ -21,7 +21,7 @@ from desk.demo import authority as demo
 from sakigake.anchor import bitcoin, ots, rfc3161
 from sakigake.anchor.trust import Authority, Trust
 from sakigake.evidence import container, layout, package
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
+from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
 from sakigake.model import (
     EntryType,
     Finding,
@@ -209,7 +209,7 @@ def make(folder: Path) -> Scene:
         path.write_bytes(body)
         shown = Picture(digest, pixel_digest_v1(pixels), pixels.shape[1], pixels.shape[0])
         large = cv2.resize(pixels, (480, 360), interpolation=cv2.INTER_NEAREST)
-        prints = Fingerprint(VERSION, fingerprint_v1(np.asarray(large, np.uint8)))
+        prints = Fingerprint(VERSION, fingerprint_v2(np.asarray(large, np.uint8)))
         numbers.append(ledger.append(EntryType.STAGE, {"changed_ppm": 9000}, shown, prints).seq)
         if number == 1:
             ledger.append(EntryType.PAUSE, {"reason": "asked"})

@@ -1,4 +1,4 @@
-"""Fit the calibration that ships: `python -m bench.calibrate --corpus DIR --out config/calibration-v1.json`.
+"""Fit the calibration that ships: `python -m bench.calibrate --corpus DIR --out config/calibration-v2.json`.
 
 Only unrelated pictures are used: tails of how high they score, and counts. Then the same fit is repeated with each
 source of pictures left out in turn, from posts and from stages, and read on the source that was left out; what that
@@ -28,7 +28,7 @@ from watch.compare.engine import FULL, MIRROR, TRIM, TRIM_MIRROR
 from watch.compare.measures import Matrix
 
 ABOVE = 0.1  # the tail is fitted to the best-scoring tenth of unrelated posts
-SHAPE = {"edge_layout_v1": 1.0, "gradient_v1": 0.3}
+SHAPE = {"layout_map_v1": 1.0, "edge_layout_v1": 0.3}
 COLOUR = {"oklab_thumb_8_v1": 1.0}
 # How the budget of false alarms is spent; the sum is 1. Most posts are shown as they are.
 SHARES = {
@@ -179,7 +179,7 @@ def record(corpus: Corpus, parts: Sequence[Part]) -> dict[str, Any]:
     kinds = Counter(negative.group.removeprefix("hard-").split("-")[0] for negative in corpus.negatives)
     cohort = cohorts.load()
     return {
-        "version": "calibration/1",
+        "version": "calibration/2",
         "fingerprint": VERSION,
         "cohort": {"version": cohort.version, "sha256": cohort.digest},
         "stages": len(parts[0][0].stages),

@@ -31,7 +31,7 @@ def _eyes(sheet: Sheet, x: float, y: float, size: float, tilt: float) -> None:
     sheet.stroke(curve(rng, (x + turn, y + 0.2 * size), (x + turn + 0.04 * size, y + 0.3 * size), 0.005))
 
 
-def _head(sheet: Sheet, x: float, y: float, size: float) -> None:
+def head_of(sheet: Sheet, x: float, y: float, size: float) -> None:
     """Draw a head with hair; `size` is half its width."""
     rng = sheet.rng
     skin, hair, tilt = SKINS[rng.integers(len(SKINS))], colour(rng), rng.normal(0, 0.12)
@@ -87,9 +87,9 @@ def portrait(rng: Rng, style: str) -> Pixels:
     )
     if rng.random() < 0.5:
         sheet.shape(outline, cloth)
-        _head(sheet, x, y, size)
+        head_of(sheet, x, y, size)
     else:
-        _head(sheet, x, y, size)
+        head_of(sheet, x, y, size)
         sheet.shape(outline, cloth)
     for _ in range(int(rng.integers(0, 5))):
         sx, ex = x + rng.uniform(-1, 1) * width * 0.6, x + rng.uniform(-1, 1) * width * 0.6
@@ -135,7 +135,7 @@ def figure(rng: Rng, style: str) -> Pixels:
                 ),
                 near(rng, cloth),
             )
-        _head(sheet, float(neck[0]), float(neck[1] - head), head)
+        head_of(sheet, float(neck[0]), float(neck[1] - head), head)
     return sheet.pixels
 
 

@@ -41,7 +41,7 @@ from bench.simulated import SECOND, STAGE_S, Authorities, Computer, Recorder, Wo
 from capture.frame import Frame, Region
 from capture.stages import Context, StageDetector
 from desk.demo.recording import FRAMES
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
+from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
 from sakigake.model import EntryType, Likeness, Order, Picture, Session
 from sakigake.timeline.ledger import Fingerprint
 from sakigake.timeline.reading import picture_bounds
@@ -129,7 +129,7 @@ class Watcher:
             path = self.folder / f"{self._looks}.png"
             path.write_bytes(body)
             picture = Picture(sha256(body).hexdigest(), pixel_digest_v1(shown), width, height)
-            prints = Fingerprint(VERSION, fingerprint_v1(shown))
+            prints = Fingerprint(VERSION, fingerprint_v2(shown))
             entry = self.recorder.entry(EntryType.STAGE, {"changed_ppm": 9000}, picture, prints)
             self.detector.kept(entry.seq, frame)
             self.stages.append((entry.seq, path))

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from bench.simulated import BEGIN, SECOND, Authorities, Computer, Recorder, World, authorities
 from sakigake.clock import from_ms
 from sakigake.evidence import layout, package
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
+from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
 from sakigake.model import EntryType, Interval, Picture
 from sakigake.timeline.ledger import Fingerprint
 from sakigake.timeline.reading import entry_bounds
@@ -142,7 +142,7 @@ class Day:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
         picture = Picture(digest, pixel_digest_v1(pixels), pixels.shape[1], pixels.shape[0])
-        prints = Fingerprint(VERSION, fingerprint_v1(pixels))
+        prints = Fingerprint(VERSION, fingerprint_v2(pixels))
         return self.recorder.entry(EntryType.STAGE, {"changed_ppm": 9000}, picture, prints).seq
 
 

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.calibrate import tail
-from bench.make_cohort import DRAWN, drawn
+from bench.make_cohort import CHARACTERS, DRAWN, drawn
 from bench.protocol import Layout, Mask, attacked, picture
 from bench.scoring import Scores, best_wrong
 from sakigake import resources
 from sakigake.fingerprint.information import information
 from sakigake.fingerprint.layout_map import Weights, mirror_stem, run, square_v1, stem_v1
 from sakigake.fingerprint.layout_search import HYPOTHESES, Kind, Search
-from sakigake.fingerprint.vector import fingerprint_v1, unpack
+from sakigake.fingerprint.vector import fingerprint_v2, unpack
 from sakigake.fingerprint.views import Floats, Pixels, trim_v1
 from watch.compare.calibration import Channel
-from watch.compare.cohort import NAME, TOP, Against, normalise
+from watch.compare.cohort import NAMES, TOP, Against, normalise
 from watch.compare.engine import FULL, MIRROR, TRIM, TRIM_MIRROR
 from watch.compare.measures import Matrix, unit
 from watch.sanitise import load_picture
@@ -53,10 +53,10 @@ def all_stems(folder: Path, files: Sequence[str], attack: str = "none") -> list[
 def cohort_stems(clipart: Path) -> NDArray[np.float16]:
     """Return the stems of the cohort that ships, drawn and read again in its order."""
     about = json.loads(resources.read_text(f"{NAME}.json"))
-    pictures = [pixels for _, pixels in map(drawn, range(DRAWN))]
+    pictures = [pixels for _, pixels in map(drawn, range(DRAWN + CHARACTERS))]
     kept = []
     for pixels in pictures:
-        seen = unpack(fingerprint_v1(pixels))
+        seen = unpack(fingerprint_v2(pixels))
         if information(seen.coverage, seen.contrast) is None:
             kept.append(pixels)
     kept += [load_picture(clipart / name)[0] for name in about["clipart"]["names"]]

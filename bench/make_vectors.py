@@ -24,7 +24,7 @@ from desk.demo import authority as demo
 from sakigake.anchor import ots, rfc3161
 from sakigake.anchor.trust import Trust
 from sakigake.clock import to_ms
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
+from sakigake.fingerprint.vector import V1, VERSION, fingerprint_v1, fingerprint_v2, pixel_digest_v1
 from sakigake.timeline import merkle, note
 from sakigake.timeline.entry import canonical
 from tests.fingerprint.pictures import face, rings
@@ -252,15 +252,20 @@ def block_vectors() -> dict[str, Any]:
 def picture_vectors() -> list[dict[str, Any]]:
     """Return pictures as PNG with the digest of their pixels and their fingerprints."""
     found = []
-    for name, pixels in (("face", face(240, 180)), ("rings", rings(160, 120))):
+    for name, pixels, version, made in (
+        ("face", face(240, 180), V1, fingerprint_v1),
+        ("rings", rings(160, 120), V1, fingerprint_v1),
+        ("face, version 2", face(240, 180), VERSION, fingerprint_v2),
+        ("rings, version 2", rings(160, 120), VERSION, fingerprint_v2),
+    ):
         png = bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
         found.append(
             {
                 "name": name,
                 "png": b64(png),
                 "pixels": pixel_digest_v1(pixels),
-                "version": VERSION,
-                "fingerprint": b64(fingerprint_v1(pixels)),
+                "version": version,
+                "fingerprint": b64(made(pixels)),
             }
         )
     return found

@@ -19,7 +19,7 @@ from bench.calibrate import all_views
 from bench.peers import available, scores
 from bench.protocol import ATTACKS, Corpus, Layout, Mask, lay_out, picture, read
 from bench.scoring import best_wrong, charged, ready, score
-from sakigake.fingerprint.vector import fingerprint_v1, unpack
+from sakigake.fingerprint.vector import fingerprint_v2, unpack
 from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
 from watch.compare.engine import FULL, match, post_views
@@ -173,7 +173,7 @@ def cost(corpus: Corpus, layout: Layout, sample: int = 40) -> dict[str, Any]:
     """Return CPU milliseconds per picture and per post against the whole gallery, in this one process."""
     cohort, calibration = cohorts.load(), calibrations.load()
     pictures = [picture(corpus.folder / file) for file in layout.posts[:sample]]
-    stage_prints = [unpack(fingerprint_v1(picture(corpus.folder / file))) for file in layout.stages]
+    stage_prints = [unpack(fingerprint_v2(picture(corpus.folder / file))) for file in layout.stages]
 
     def measure(work: Callable[[], object]) -> float:
         started = time.process_time()
@@ -182,7 +182,7 @@ def cost(corpus: Corpus, layout: Layout, sample: int = 40) -> dict[str, Any]:
 
     kept: dict[str, Any] = {}
     return {
-        "fingerprint_ms": round(measure(lambda: [fingerprint_v1(pixels) for pixels in pictures]) / sample, 2),
+        "fingerprint_ms": round(measure(lambda: [fingerprint_v2(pixels) for pixels in pictures]) / sample, 2),
         "views_ms": round(
             measure(lambda: kept.update(views=[post_views(pixels) for pixels in pictures])) / sample, 2
         ),
@@ -193,7 +193,7 @@ def cost(corpus: Corpus, layout: Layout, sample: int = 40) -> dict[str, Any]:
             2,
         ),
         "stages": len(layout.stages),
-        "fingerprint_bytes": len(fingerprint_v1(pictures[0])),
+        "fingerprint_bytes": len(fingerprint_v2(pictures[0])),
     }
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sakigake.fingerprint.vector import Descriptors, fingerprint_v1, unpack
+from sakigake.fingerprint.vector import Descriptors, fingerprint_v2, unpack
 from sakigake.fingerprint.views import Pixels
 from watch.compare.engine import post_views
 
@@ -148,7 +148,7 @@ def picture(path: Path) -> Pixels:
 
 def stage_fingerprint(path: Path) -> Descriptors:
     """Return what a recorder would have kept of a stage."""
-    return unpack(fingerprint_v1(picture(path)))
+    return unpack(fingerprint_v2(picture(path)))
 
 
 def attacked(pixels: Pixels, attack: str, seed: str) -> Pixels:

@@ -11,7 +11,7 @@ from sakigake.fingerprint.vector import Descriptors
 from watch.compare.calibration import Calibration, Channel, combine
 from watch.compare.cohort import Cohort
 from watch.compare.engine import VIEWS, Gallery, comparable, gallery, score_views
-from watch.compare.measures import NAMES, Matrix
+from watch.compare.measures import Matrix, names
 
 REFUSED = np.float32(-99.0)  # of a post or a stage that carries too little
 
@@ -46,17 +46,18 @@ def ready(stages: Sequence[Descriptors], cohort: Cohort) -> tuple[Gallery, Mask]
 def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort) -> Scores:
     """Score every view of every post against every stage."""
     shape = (len(posts), stages.size)
-    normalised = {view: {name: np.zeros(shape, np.float32) for name in NAMES} for view in VIEWS}
+    measures = names(cohort.fingerprint)
+    normalised = {view: {name: np.zeros(shape, np.float32) for name in measures} for view in VIEWS}
     present = {view: np.zeros(len(posts), np.bool_) for view in VIEWS}
     for row, post in enumerate(posts):
         kept, _ = comparable(post)
-        names = [view for view in VIEWS if view in kept]
-        if not names:
+        seen = [view for view in VIEWS if view in kept]
+        if not seen:
             continue
-        _, values = score_views([kept[view] for view in names], stages, cohort)
-        for number, view in enumerate(names):
+        _, values = score_views([kept[view] for view in seen], stages, cohort)
+        for number, view in enumerate(seen):
             present[view][row] = True
-            for name in NAMES:
+            for name in measures:
                 normalised[view][name][row] = values[name][number]
     return Scores(normalised, present, usable)
 

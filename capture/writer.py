@@ -18,7 +18,7 @@ from capture.memory import give_back
 from capture.pacer import SECOND
 from capture.spool import Spool
 from sakigake.errors import SakigakeError
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
+from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
 from sakigake.model import EntryType, StoredCheckpoint, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Info
@@ -212,7 +212,7 @@ class Writer(threading.Thread):
             EntryType.STAGE,
             info=info,
             picture=picture,
-            fingerprint=Fingerprint(VERSION, fingerprint_v1(pixels)),
+            fingerprint=Fingerprint(VERSION, fingerprint_v2(pixels)),
             wall_ns=frame.wall_ns,
             mono_ns=frame.mono_ns,
         )

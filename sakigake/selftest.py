@@ -21,7 +21,7 @@ from sakigake.anchor.rfc3161 import read_token
 from sakigake.anchor.trust import Trust
 from sakigake.clock import from_ms, to_ms
 from sakigake.errors import VerificationError
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1, unpack
+from sakigake.fingerprint.vector import V1, fingerprint_v1, fingerprint_v2, pixel_digest_v1, unpack
 from sakigake.model import Interval
 from sakigake.timeline import curve, merkle, note
 from sakigake.timeline.bounds import TokenTime, bounds
@@ -199,16 +199,18 @@ def _decoded(row: Mapping[str, Any]) -> Any:
 
 
 def _alike(row: Mapping[str, Any]) -> bool:
-    known, got = unpack(base64.b64decode(row["fingerprint"])), unpack(fingerprint_v1(_decoded(row)))
+    made = fingerprint_v1 if row["version"] == V1 else fingerprint_v2
+    known, got = unpack(base64.b64decode(row["fingerprint"])), unpack(made(_decoded(row)))
     cosines = [
         float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
         for a, b in (
             (getattr(known, name).astype(np.float64).ravel(), getattr(got, name).astype(np.float64).ravel())
-            for name in ("edges", "gradients")
+            for name in ("layout", "edges", "gradients")
+            if getattr(known, name).size
         )
     ]
     return (
-        row["version"] == VERSION
+        row["version"] == known.version == got.version
         and min(cosines) > MIN_COSINE
         and float(np.abs(known.thumb - got.thumb).max()) < MAX_TONE
         and int((known.pdq != got.pdq).sum()) <= MAX_BITS

@@ -1,15 +1,18 @@
 """One post against the recorded stages of one or more sessions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sakigake.clock import from_ms
 from sakigake.errors import NotFoundError
 from sakigake.evidence.comparison import order_of
 from sakigake.fingerprint.information import information
-from sakigake.fingerprint.vector import Descriptors, unpack
+from sakigake.fingerprint.vector import VERSION, Descriptors, unpack
 from sakigake.model import Finding, Interval, Likeness, Order, Session, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import Entry
@@ -17,6 +20,7 @@ from sakigake.timeline.reading import is_forgotten, picture_bounds, stages
 from watch.compare import calibration, cohort, engine
 from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Calibration
+from watch.compare.measures import Matrix
 from watch.sanitise import load_picture
 
 LEAST_SIDE = 32  # of a post: what carries too little and is smaller than this is too small
@@ -32,13 +36,55 @@ class _Timeline:
     descriptors: list[Descriptors]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The stages of a timeline whose fingerprints are of one version: `at` are their positions in it."""
+
+    at: NDArray[np.intp]
+    match: engine.Match
+    known: Calibration
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """A timeline with the value of each stage; `same` are the positions that the post is a plain copy of.
+
+    A session that was going on when sakigake was updated has stages of two versions. Each is compared with the post as
+    that version sees it and has a calibration of its own; what comes out is a probability and can stand side by side.
+    """
+
+    timeline: _Timeline
+    parts: list[_Part]
+    surprise: Matrix
+    same: NDArray[np.intp]
+
+    def part(self, position: int) -> tuple[_Part, int]:
+        """Return the part that holds a stage, and the stage's place in it."""
+        for part in self.parts:
+            found = np.flatnonzero(part.at == position)
+            if found.size:
+                return part, int(found[0])
+        raise IndexError(position)
+
+    def earliest(self, total: int, first: int) -> int:
+        """Return the first stage that is alike at all: from there on the drawing may have looked like the post."""
+        if self.same.size:
+            return first
+        alike = [
+            int(position)
+            for part in self.parts
+            for position, surprise in zip(part.at, part.match.surprise, strict=True)
+            if part.known.level(float(surprise), total) is not Likeness.NONE
+        ]
+        return min([self.timeline.numbers[position] for position in alike] + [first])
+
+
 def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted: Interval) -> Finding:
     """Compare the picture at `path` with every stage of `sessions`; `posted` is when it was posted, as far as known.
 
     Raises UsageError for a file that is not a picture and NotFoundError when no stage was recorded.
     """
     pixels, digest = load_picture(path)
-    views, reason = engine.comparable(engine.post_views(pixels))
     recorded = [
         (session, [stage for stage in stages(store, session.id) if not is_forgotten(stage[0])])
         for session in sessions
@@ -46,26 +92,25 @@ def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted:
     if not any(found for _, found in recorded):
         raise NotFoundError("check-no-stage")
     timelines = [timeline for timeline in map(_timeline, recorded) if timeline.descriptors]
-    version = timelines[0].descriptors[0].version if timelines else ""
+    versions = {each.version for timeline in timelines for each in timeline.descriptors} or {VERSION}
+    seen = {version: engine.comparable(engine.post_views(pixels, version)) for version in sorted(versions)}
+    reason = next(iter(seen.values()))[1]
     if reason or not timelines:
         small = min(pixels.shape[:2]) < LEAST_SIDE
         why = ("too-small" if small else reason) if reason else "stages-carry-too-little"
         return _nothing(sessions[-1], posted, digest, Likeness.NOT_COMPARABLE, why)
     total = sum(len(timeline.descriptors) for timeline in timelines)
-    known, others = calibration.load(), cohort.load()
-    matches = [
-        engine.match(views, engine.gallery(line.descriptors, others), others, known) for line in timelines
-    ]
-    at = max(range(len(matches)), key=lambda number: float(matches[number].surprise.max()))
-    timeline, match = timelines[at], matches[at]
-    same = copies(views[engine.FULL], timeline.descriptors)
-    place = attribute(match.surprise, same)
-    surprise = float(match.surprise[place.best])
-    likeness = known.level(surprise, total)
+    compared = [_compare(timeline, {name: views for name, (views, _) in seen.items()}) for timeline in timelines]
+    best = max(compared, key=lambda each: float(each.surprise.max()))
+    place = attribute(best.surprise, best.same)
+    part, spot = best.part(place.best)
+    surprise = float(best.surprise[place.best])
+    likeness = part.known.level(surprise, total)
     found = likeness is not Likeness.NONE
+    timeline = best.timeline
     # The claim rests on the whole range of fitting stages.
     first, last = timeline.numbers[place.first], timeline.numbers[place.last]
-    earliest = first if same.size else _earliest(timeline, match, known, total, first)
+    earliest = best.earliest(total, first)
     draft = picture_bounds(store, timeline.session.id, earliest, first, last) if found else Interval()
     order, order_reason = _order(draft, posted) if found else (Order.UNCLEAR, "no-likeness")
     return Finding(
@@ -81,11 +126,11 @@ def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted:
         first_stage=first if found else None,
         last_stage=last if found else None,
         earliest=earliest if found else None,
-        view=match.names[match.views[place.best]],
+        view=part.match.names[part.match.views[spot]],
         compared=total,
-        scores=match.scores(place.best),
-        counts=known.count(surprise),
-        fingerprint_version=version,
+        scores=part.match.scores(spot),
+        counts=part.known.count(surprise),
+        fingerprint_version=timeline.descriptors[place.best].version,
         post_digest=digest,
     )
 
@@ -104,14 +149,22 @@ def _timeline(recorded: tuple[Session, list[tuple[StoredEntry, Entry]]]) -> _Tim
     return timeline
 
 
-def _earliest(timeline: _Timeline, match: engine.Match, known: Calibration, total: int, first: int) -> int:
-    """Return the first stage that is alike at all: from there on the drawing may have looked like the post."""
-    alike = (
-        number
-        for number, surprise in zip(timeline.numbers, match.surprise, strict=True)
-        if known.level(float(surprise), total) is not Likeness.NONE
-    )
-    return min(next(alike, first), first)
+def _compare(timeline: _Timeline, seen: Mapping[str, Mapping[str, Descriptors]]) -> _Compared:
+    """Compare a post with a timeline; `seen` are its views as each version of the fingerprint sees them."""
+    surprise = np.zeros(len(timeline.descriptors), np.float32)
+    parts: list[_Part] = []
+    same: list[NDArray[np.intp]] = []
+    for version, views in seen.items():
+        at = np.array([n for n, each in enumerate(timeline.descriptors) if each.version == version], np.intp)
+        if not at.size:
+            continue
+        own = [timeline.descriptors[position] for position in at]
+        others, known = cohort.load(version), calibration.load(version)
+        match = engine.match(views, engine.gallery(own, others), others, known)
+        surprise[at] = match.surprise
+        parts.append(_Part(at, match, known))
+        same.append(at[copies(views[engine.FULL], own)])
+    return _Compared(timeline, parts, surprise, np.sort(np.concatenate(same)))
 
 
 def _order(draft: Interval, post: Interval) -> tuple[Order, str]:

@@ -6,6 +6,7 @@ import numpy as np
 from sakigake.fingerprint.views import SQUARE, Floats, Pixels
 
 THUMB = 32
+SMALL_THUMB = 16
 LIGHT_STEP = 1 / 254  # OKLab L lies in 0..1; stored around its middle
 _SRGB_KNEE = 0.04045
 CHROMA_STEP = 0.32 / 127  # sRGB's OKLab a and b stay within ±0.32
@@ -42,9 +43,14 @@ def oklab_thumb_v1(lab: Floats) -> Floats:
     return box_mean(lab, SQUARE // THUMB)
 
 
+def oklab_thumb_v2(lab: Floats) -> Floats:
+    """Return 16x16x3 means of a 128x128x3 OKLab square."""
+    return box_mean(lab, SQUARE // SMALL_THUMB)
+
+
 def shrink_thumb_v1(thumb: Floats, side: int) -> Floats:
-    """Return a thumbnail of `side` 16 or 8 from one of 32."""
-    return box_mean(thumb, THUMB // side)
+    """Return a thumbnail of `side` 16 or 8 from a larger one of 32 or 16."""
+    return box_mean(thumb, thumb.shape[0] // side)
 
 
 def box_mean(picture: Floats, factor: int) -> Floats:

@@ -2,7 +2,7 @@
 
 A small fully-convolutional net (trained by bench/train_layout.py on drawn pictures only) reads edges and OKLab
 colours on a grid of 32 x 32 and writes a map of 12 values on a grid of 16 x 16. Two maps are compared by the cosine of
-their channel-centred values. The map is a part of its own: no fingerprint of version 1 contains it.
+their channel-centred values. Fingerprints of version 2 contain it; their version names the weights.
 
 Run here by numpy alone: at this size a matrix product per layer costs a few milliseconds, and the numbers do not
 depend on how a runtime for nets was built. Sums of floats differ in their last bits between machines, so a stored map
@@ -27,6 +27,9 @@ from sakigake.fingerprint.views import SQUARE, Floats, Pixels, check_pixels
 
 NAME = "layout-net-v1"
 VERSION = "sakigake-layout/1"
+# SHA-256 of the weights that ship. It is a part of the fingerprint's version, so it stands here and not only in a file
+# beside them: other weights are another version, and nobody can change them without changing this line.
+DIGEST = "68b05785453a7a675ae6f9dfa50651552d4f73d3cab78c28997ee669891443bb"
 STEM_SIDE = 32
 STEM_CHANNELS = 9
 BINS = 6
@@ -97,7 +100,7 @@ def load() -> Weights:
     raw = resources.read_bytes(f"{NAME}.npz")
     about = json.loads(resources.read_text(f"{NAME}.json"))
     digest = hashlib.sha256(raw).hexdigest()
-    if digest != about["sha256"] or about["version"] != VERSION:
+    if not (digest == about["sha256"] == DIGEST and about["version"] == VERSION):
         raise ConfigError("check-data-damaged", name=f"{NAME}.npz")
     with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
         return assemble(arrays, digest)
@@ -115,7 +118,11 @@ def stem_v1(square: Pixels) -> Floats:
     Six energies of oriented edges (colour structure tensor in OKLab, Di Zenzo 1986; strength saturated against the
     picture's own median, then a square root) and OKLab around its mean.
     """
-    lab = oklab(square)
+    return stem_of_v1(oklab(square))
+
+
+def stem_of_v1(lab: Floats) -> Floats:
+    """Return the stem of a square that is OKLab (128 x 128 x 3) already."""
     smooth = cv2.GaussianBlur(lab, (0, 0), _SIGMA)
     across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3)
     down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3)
@@ -178,20 +185,20 @@ def layout_map_v1(pixels: Pixels, weights: Weights) -> bytes:
     A picture of one colour has a map of zeros, which resembles nothing.
     """
     square = square_v1(pixels)
-    return bytes(SIZE) if _plain(square) else quantise(run(stem_v1(square)[None], weights)[0])
+    return bytes(SIZE) if is_plain(square) else quantise(run(stem_v1(square)[None], weights)[0])
 
 
 def layout_maps_v1(pixels: Pixels, weights: Weights) -> tuple[bytes, bytes]:
     """Return the layout maps of a picture and of its mirror image; the picture is shrunk only once."""
     square = square_v1(pixels)
-    if _plain(square):
+    if is_plain(square):
         return bytes(SIZE), bytes(SIZE)
     stem = stem_v1(square)
     plain, mirrored = run(np.stack([stem, mirror_stem(stem)]), weights)
     return quantise(plain), quantise(mirrored)
 
 
-def _plain(square: Pixels) -> bool:
+def is_plain(square: Pixels) -> bool:
     """Say whether a square has one colour: what the net makes of the picture's rim would be all there is."""
     return bool((square == square[0, 0]).all())
 

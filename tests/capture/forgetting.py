@@ -12,7 +12,7 @@ import numpy as np
 from capture.forget import Request, forget, sweep
 from capture.spool import Spool
 from sakigake.clock import Clock
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1
+from sakigake.fingerprint.vector import VERSION, fingerprint_v2
 from sakigake.model import EntryType, StoredEntry, StoredToken
 from sakigake.settings import Settings, load
 from sakigake.store.sqlite import SqliteStore
@@ -44,7 +44,7 @@ class Drawn:
         return self.ledger.append(
             EntryType.STAGE,
             picture=self.spool.keep(pixels),
-            fingerprint=Fingerprint(VERSION, fingerprint_v1(pixels)),
+            fingerprint=Fingerprint(VERSION, fingerprint_v2(pixels)),
         )
 
     def on(self, ms: int) -> None:

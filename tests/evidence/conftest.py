@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sakigake.anchor.trust import Trust
 from sakigake.evidence import package
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, pixel_digest_v1
+from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
 from sakigake.model import EntryType, Picture, Session
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.ledger import Fingerprint, Ledger
@@ -87,7 +87,7 @@ def record(tmp_path: Path) -> Recorder:
                 EntryType.STAGE,
                 {"changed_ppm": 9000},
                 keep(tmp_path / "pictures", pixels),
-                Fingerprint(VERSION, fingerprint_v1(pixels)),
+                Fingerprint(VERSION, fingerprint_v2(pixels)),
             )
             seqs.append(entry.seq)
             checkpoint()

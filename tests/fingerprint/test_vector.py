@@ -14,13 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sakigake.errors import UsageError, VerificationError
-from sakigake.fingerprint import colour
+from sakigake.fingerprint import colour, layout_map
 from sakigake.fingerprint.vector import (
     SECTIONS,
+    V1,
     VERSION,
     Descriptors,
     fingerprint_v1,
+    fingerprint_v2,
+    pack_both_v2,
     pack_v1,
+    pack_v2,
     pixel_digest_v1,
     require_same_version,
     unpack,
@@ -28,7 +32,10 @@ from sakigake.fingerprint.vector import (
 from sakigake.fingerprint.views import reduce_v1
 from tests.fingerprint.pictures import GOLDEN, blocks, face, rings
 
-VECTORS = Path(__file__).parent.parent / "vectors" / "fingerprint-v1.json"
+VECTORS = Path(__file__).parent.parent / "vectors"
+MADE = {V1: fingerprint_v1, VERSION: fingerprint_v2}
+FILES = {V1: "fingerprint-v1.json", VERSION: "fingerprint-v2.json"}
+BOTH = pytest.mark.parametrize("version", [V1, VERSION])
 
 
 def cosine(one: Descriptors, other: Descriptors, name: str) -> float:
@@ -36,26 +43,64 @@ def cosine(one: Descriptors, other: Descriptors, name: str) -> float:
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
+@BOTH
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_vectors(name: str) -> None:
+def test_golden_vectors(name: str, version: str) -> None:
     """OpenCV 4.10 and 5 round differently when they shrink; the numbers must stay as close as this."""
-    known = json.loads(VECTORS.read_text(encoding="utf-8"))[name]
+    known = json.loads((VECTORS / FILES[version]).read_text(encoding="utf-8"))[name]
     pixels = GOLDEN[name]()
     assert pixel_digest_v1(pixels) == known["pixels"]
-    expected, got = unpack(base64.b64decode(known["fingerprint"])), unpack(fingerprint_v1(pixels))
-    assert cosine(expected, got, "edges") > 0.9995
-    assert cosine(expected, got, "gradients") > 0.9995
+    expected, got = unpack(base64.b64decode(known["fingerprint"])), unpack(MADE[version](pixels))
+    assert expected.version == got.version == version
+    for part in ("edges", "gradients") if version == V1 else ("edges", "layout"):
+        assert cosine(expected, got, part) > 0.9995
     assert np.abs(expected.thumb - got.thumb).max() < 0.012
     assert int((expected.pdq != got.pdq).sum()) <= 4
     assert got.coverage == pytest.approx(expected.coverage, abs=0.012)
     assert got.contrast == pytest.approx(expected.contrast, abs=0.002)
 
 
-def test_layout_of_the_bytes() -> None:
-    raw = fingerprint_v1(face(300, 200))
+@BOTH
+def test_layout_of_the_bytes(version: str) -> None:
+    number = {V1: 1, VERSION: 2}[version]
+    raw = MADE[version](face(300, 200))
     assert raw[:4] == b"SKFP"
-    assert struct.unpack(">HH", raw[4:8]) == (1, len(raw) - 8)
-    assert len(raw) == 5232 == 8 + sum(section.size for section in SECTIONS)
+    assert struct.unpack(">HH", raw[4:8]) == (number, len(raw) - 8)
+    assert len(raw) == {1: 5232, 2: 5456}[number] == 8 + sum(section.size for section in SECTIONS[number])
+
+
+def test_version_two_names_the_weights_of_its_net() -> None:
+    raw = fingerprint_v2(face(100, 100))
+    digest = layout_map.load().digest
+    assert VERSION == f"sakigake-fp/2-{digest[:8]}"
+    assert raw[8:40].hex() == digest
+    with pytest.raises(UsageError) as caught:
+        unpack(raw[:8] + b"\xab" * 32 + raw[40:])
+    assert caught.value.code == "fingerprint-other-version"
+    assert "sakigake-fp/2-abababab" in caught.value.message("en")
+
+
+def test_what_a_version_does_not_hold_is_empty() -> None:
+    old, new = unpack(fingerprint_v1(face(100, 100))), unpack(fingerprint_v2(face(100, 100)))
+    assert (old.layout.size, old.edges.size, old.gradients.size, old.thumb.shape) == (0, 1536, 576, (32, 32, 3))
+    assert (new.layout.size, new.edges.size, new.gradients.size, new.thumb.shape) == (3072, 1536, 0, (16, 16, 3))
+    assert np.array_equal(old.edges, new.edges)
+    assert np.array_equal(old.pdq, new.pdq)
+    assert (old.coverage, old.contrast) == (new.coverage, new.contrast)
+
+
+def test_a_picture_and_its_mirror_image_at_once() -> None:
+    reduced = reduce_v1(face(400, 300))
+    one, other = pack_both_v2(reduced)
+    assert one == pack_v2(reduced)
+    exact, quick = unpack(pack_v2(reduced.mirrored())), unpack(other)
+    for part in ("layout", "edges"):
+        assert cosine(exact, quick, part) > 0.9999
+    assert np.array_equal(exact.thumb, quick.thumb)
+
+
+def test_a_picture_of_one_colour_has_an_empty_map() -> None:
+    assert not unpack(fingerprint_v2(np.full((90, 120, 3), 77, np.uint8))).layout.any()
 
 
 def test_the_same_picture_gives_the_same_bytes() -> None:
@@ -86,13 +131,13 @@ def test_measures_out_of_range_are_refused() -> None:
 
 
 def test_another_version_is_refused_not_compared() -> None:
-    raw = fingerprint_v1(face(100, 100))
+    raw = fingerprint_v2(face(100, 100))
     with pytest.raises(UsageError) as caught:
-        unpack(raw[:4] + struct.pack(">H", 2) + raw[6:])
+        unpack(raw[:4] + struct.pack(">H", 3) + raw[6:])
     assert caught.value.code == "fingerprint-other-version"
-    assert "sakigake-fp/2" in caught.value.message("en")
+    assert "sakigake-fp/3" in caught.value.message("en")
     with pytest.raises(UsageError):
-        require_same_version(VERSION, "sakigake-fp/2")
+        require_same_version(VERSION, V1)
 
 
 @given(st.binary(max_size=80))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from sakigake.clock import Clock
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1
+from sakigake.fingerprint.vector import VERSION, fingerprint_v2
 from sakigake.model import EntryType, Session, StoredToken
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.ledger import Fingerprint, Ledger
@@ -113,7 +113,7 @@ def record(
     *,
     tokens: bool = True,
     claim: timedelta = timedelta(0),
-    fingerprint: Callable[[Pixels], bytes] = fingerprint_v1,
+    fingerprint: Callable[[Pixels], bytes] = fingerprint_v2,
     start: datetime = START,
     source: str = "screen",
 ) -> Studio:

@@ -9,7 +9,7 @@ import pytest
 
 from sakigake import words
 from sakigake.errors import NotFoundError, UsageError
-from sakigake.fingerprint.vector import fingerprint_v1
+from sakigake.fingerprint.vector import V1, VERSION, fingerprint_v1, fingerprint_v2
 from sakigake.model import EntryType, Interval, Likeness, Order
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.ledger import Ledger
@@ -203,13 +203,41 @@ def test_no_stage_and_no_picture(tmp_path: Path, store: SqliteStore) -> None:
 
 def test_fingerprints_of_another_version_are_refused(tmp_path: Path, store: SqliteStore) -> None:
     def newer(pixels: Pixels) -> bytes:
-        raw = fingerprint_v1(pixels)
+        raw = fingerprint_v2(pixels)
         return raw[:5] + b"\x07" + raw[6:]
 
     studio = record(store, pictures(), fingerprint=newer)
     with pytest.raises(UsageError) as caught:
         check_picture(store, [studio.session], saved(tmp_path / "post.jpg", drawing(11, 7)), LATER)
     assert caught.value.code == "fingerprint-other-version"
+
+
+def test_stages_of_version_one_are_still_compared(tmp_path: Path, store: SqliteStore) -> None:
+    """What was recorded before the fingerprint changed is compared as it was then, with the calibration of then."""
+    old = record(store, pictures(), fingerprint=fingerprint_v1)
+    post = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    finding = check_picture(store, [old.session], post, LATER)
+    assert finding.fingerprint_version == V1
+    assert finding.order is Order.DRAFT_FIRST
+    assert set(score.name for score in finding.scores) == {"edge_layout_v1", "gradient_v1", "oklab_thumb_8_v1"}
+    assert finding.counts
+    assert finding.counts.version == "calibration/1"
+
+
+def test_a_session_of_two_versions_is_one_timeline(tmp_path: Path, store: SqliteStore) -> None:
+    """An update in the middle of a session: stages 0-3 of version 1, the others of version 2."""
+    made = iter([fingerprint_v1] * 4 + [fingerprint_v2] * (STAGES - 4))
+    studio = record(store, pictures(), fingerprint=lambda pixels: next(made)(pixels))
+    for stage, version in ((2, V1), (6, VERSION)):
+        post = saved(tmp_path / f"{stage}.png", drawing(11, stage))
+        finding = check_picture(store, [studio.session], post, LATER)
+        assert (finding.first_stage, finding.stage, finding.last_stage) == (studio.seqs[stage],) * 3
+        assert finding.fingerprint_version == version
+        assert finding.compared == STAGES
+    redone = saved(tmp_path / "post.jpg", redrawn(drawing(11, 7)))
+    finding = check_picture(store, [studio.session], redone, LATER)
+    assert finding.earliest is not None
+    assert finding.earliest <= studio.seqs[3]
 
 
 def test_words_are_two_answers_with_counts_and_no_per_cent(tmp_path: Path, studio: Studio) -> None:
@@ -234,7 +262,7 @@ def test_json_is_plain_and_complete(tmp_path: Path, studio: Studio) -> None:
     assert record_["order"] == "draft_first"
     assert record_["likeness"] in {"some", "strong"}
     assert record_["stage_range"][0] <= record_["stage"] <= record_["stage_range"][1]
-    assert set(record_["scores"]) == {"edge_layout_v1", "gradient_v1", "oklab_thumb_8_v1"}
+    assert set(record_["scores"]) == {"layout_map_v1", "edge_layout_v1", "oklab_thumb_8_v1"}
     assert record_["draft"]["not_after"].endswith("Z")
     assert len(record_["post_sha256"]) == 64
 

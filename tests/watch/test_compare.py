@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sakigake import resources
 from sakigake.errors import ConfigError, UsageError
-from sakigake.fingerprint.vector import VERSION, fingerprint_v1, unpack
+from sakigake.fingerprint.vector import V1, VERSION, fingerprint_v1, fingerprint_v2, unpack
 from sakigake.model import Likeness
 from tests.watch.studio import drawing, pictures, redrawn
 from watch.compare import calibration as calibrations
@@ -20,18 +20,19 @@ from watch.compare import cohort as cohorts
 from watch.compare import engine
 from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Channel, Tail, combine, upper_bound
-from watch.compare.measures import MEASURES, NAMES, rows_of
+from watch.compare.measures import MEASURES, names, rows_of
 
 
-def test_the_cohort_that_ships_is_whole_and_holds_no_picture() -> None:
-    cohort = cohorts.load()
-    about = json.loads(resources.read_text("cohort-v1.json"))
-    assert set(cohort.rows) == set(NAMES)
+@pytest.mark.parametrize("version", [V1, VERSION])
+def test_the_cohort_that_ships_is_whole_and_holds_no_picture(version: str) -> None:
+    cohort = cohorts.load(version)
+    about = json.loads(resources.read_text(f"{cohorts.NAMES[version]}.json"))
+    assert set(cohort.rows) == set(names(version))
     sizes = {rows.shape[0] for rows in cohort.rows.values()}
     assert sizes == {about["pictures"]}
     assert about["pictures"] >= 500
     assert about["pictures"] == about["drawn"]["count"] + len(about["clipart"]["names"])
-    assert about["fingerprint"] == VERSION
+    assert about["fingerprint"] == cohort.fingerprint == version
     for rows in cohort.rows.values():
         assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
 
@@ -43,11 +44,13 @@ def test_a_damaged_cohort_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == "check-data-damaged"
 
 
-def test_the_calibration_that_ships_fits_the_cohort_and_the_fingerprint() -> None:
-    calibration = calibrations.load()
-    record = json.loads(resources.read_text(calibrations.NAME))
-    assert calibration.fingerprint == VERSION
-    assert record["cohort"]["sha256"] == hashlib.sha256(resources.read_bytes("cohort-v1.npz")).hexdigest()
+@pytest.mark.parametrize("version", [V1, VERSION])
+def test_the_calibration_that_ships_fits_the_cohort_and_the_fingerprint(version: str) -> None:
+    calibration = calibrations.load(version)
+    record = json.loads(resources.read_text(calibrations.NAMES[version]))
+    assert calibration.fingerprint == version
+    cohort = resources.read_bytes(f"{cohorts.NAMES[version]}.npz")
+    assert record["cohort"]["sha256"] == hashlib.sha256(cohort).hexdigest()
     assert set(calibration.views) == set(engine.VIEWS)
     shares = sum(channel.share for channels in calibration.views.values() for channel in channels)
     assert shares == pytest.approx(1)
@@ -118,13 +121,14 @@ def test_channels_share_one_budget() -> None:
 
 def test_normalised_scores_are_deviations_above_the_closest_cohort() -> None:
     cohort = cohorts.load()
-    stages = [unpack(fingerprint_v1(picture)) for picture in pictures()[2:]]
+    stages = [unpack(fingerprint_v2(picture)) for picture in pictures()[2:]]
     gallery = engine.gallery(stages, cohort)
     raw, normalised = engine.score_views(stages, gallery, cohort)
-    name = MEASURES[0].name
+    measure = MEASURES[VERSION][0]
+    name = measure.name
     rows = rows_of(stages)[name]
     top = np.sort(rows[3] @ cohort.rows[name].T)[-100:]
-    spread = max(top.std(), MEASURES[0].floor)
+    spread = max(top.std(), measure.floor)
     expected = (raw[name][3, 3] - top.mean()) / spread
     assert normalised[name][3, 3] == pytest.approx(expected, rel=1e-3)
     assert np.argmax(normalised[name][3]) == 3
@@ -132,7 +136,7 @@ def test_normalised_scores_are_deviations_above_the_closest_cohort() -> None:
 
 def test_a_post_is_closest_to_the_drawing_it_came_from() -> None:
     cohort, calibration = cohorts.load(), calibrations.load()
-    stages = [unpack(fingerprint_v1(drawing(seed, 7))) for seed in range(20, 26)]
+    stages = [unpack(fingerprint_v2(drawing(seed, 7))) for seed in range(20, 26)]
     gallery = engine.gallery(stages, cohort)
     for number in range(6):
         views = engine.post_views(redrawn(drawing(20 + number, 7)))
@@ -140,19 +144,19 @@ def test_a_post_is_closest_to_the_drawing_it_came_from() -> None:
         assert int(found.surprise.argmax()) == number
         others = np.delete(found.surprise, number)
         assert found.surprise[number] > calibration.some > others.max()
-        assert {score.name for score in found.scores(number)} == set(NAMES)
+        assert {score.name for score in found.scores(number)} == set(names(VERSION))
 
 
 def test_versions_are_never_mixed() -> None:
-    from dataclasses import replace
-
     cohort, calibration = cohorts.load(), calibrations.load()
-    stage = unpack(fingerprint_v1(drawing(11, 7)))
-    other = replace(stage, version="sakigake-fp/2")
+    stage = unpack(fingerprint_v2(drawing(11, 7)))
+    other = unpack(fingerprint_v1(drawing(11, 7)))
     with pytest.raises(UsageError):
         engine.gallery([stage, other], cohort)
     with pytest.raises(UsageError):
-        engine.match({engine.FULL: stage}, engine.gallery([other], cohort), cohort, calibration)
+        engine.match({engine.FULL: other}, engine.gallery([stage], cohort), cohort, calibration)
+    with pytest.raises(UsageError):
+        engine.gallery([other], cohort)
 
 
 NOT_COPIED = np.array([], np.intp)

@@ -46,12 +46,21 @@ def copies(post: Descriptors, stages: Sequence[Descriptors]) -> NDArray[np.intp]
 
     A copy tells neighbouring stages apart where a redrawn post cannot.
     """
-    steps = np.array(
-        [max(_apart(post.edges, stage.edges), _apart(post.gradients, stage.gradients)) for stage in stages]
-    )
+    steps = np.array([max(_steps(post, stage)) for stage in stages])
     tones = np.array([float(np.sqrt(np.mean((post.thumb - stage.thumb) ** 2))) for stage in stages])
     alike = (steps <= min(COPY_STEPS, COPY_AGAIN * max(float(steps.min()), 0.5))) & (tones <= COPY_TONES)
     return np.flatnonzero(alike)
+
+
+def _steps(post: Descriptors, stage: Descriptors) -> list[float]:
+    """Return how far two fingerprints of one version are apart in each descriptor that tells strokes apart."""
+    return [
+        _apart(one, other)
+        for one, other in (
+            (post.edges, stage.edges), (post.gradients, stage.gradients), (post.layout, stage.layout)
+        )
+        if one.size
+    ]
 
 
 def _apart(one: NDArray[np.int8], other: NDArray[np.int8]) -> float:

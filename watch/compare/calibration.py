@@ -16,10 +16,11 @@ import numpy as np
 
 from sakigake import resources
 from sakigake.errors import ConfigError
+from sakigake.fingerprint.vector import V1, VERSION
 from sakigake.model import CalibrationCount, Likeness
 from watch.compare.measures import Matrix
 
-NAME = "calibration-v1.json"
+NAMES = {V1: "calibration-v1.json", VERSION: "calibration-v2.json"}
 _CONFIDENCE = 0.05
 
 
@@ -130,12 +131,13 @@ def combine(channels: Sequence[Channel], scores: Mapping[str, Matrix]) -> Matrix
 
 
 @cache
-def load() -> Calibration:
-    """Return the calibration that ships; raises ConfigError when its file is damaged."""
+def load(fingerprint: str = VERSION) -> Calibration:
+    """Return the calibration that ships for a version of the fingerprint; raises ConfigError when it is damaged."""
+    name = NAMES[fingerprint]
     try:
-        return parse(json.loads(resources.read_text(NAME)))
+        return parse(json.loads(resources.read_text(name)))
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError("check-data-damaged", name=NAME) from error
+        raise ConfigError("check-data-damaged", name=name) from error
 
 
 def parse(record: Mapping[str, Any]) -> Calibration:

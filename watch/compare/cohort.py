@@ -16,17 +16,22 @@ from numpy.typing import NDArray
 
 from sakigake import resources
 from sakigake.errors import ConfigError
+from sakigake.fingerprint.vector import V1, VERSION
 from watch.compare.measures import MEASURES, Matrix, unit
 
 TOP = 100
-NAME = "cohort-v1"
+NAMES = {V1: "cohort-v1", VERSION: "cohort-v2"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cohort:
-    """Rows of each measure; `version` names the set, `digest` is the SHA-256 of the file it came from."""
+    """Rows of each measure; `version` names the set, `digest` is the SHA-256 of the file it came from.
+
+    `fingerprint` is the version of the fingerprints that it can be compared with.
+    """
 
     version: str
+    fingerprint: str
     digest: str
     rows: dict[str, Matrix]
 
@@ -40,30 +45,34 @@ class Against:
 
 
 @cache
-def load() -> Cohort:
-    """Return the cohort that ships; raises ConfigError when its file is damaged."""
-    raw = resources.read_bytes(f"{NAME}.npz")
-    about = json.loads(resources.read_text(f"{NAME}.json"))
+def load(fingerprint: str = VERSION) -> Cohort:
+    """Return the cohort that ships for a version of the fingerprint; raises ConfigError when its file is damaged."""
+    name = NAMES[fingerprint]
+    raw = resources.read_bytes(f"{name}.npz")
+    about = json.loads(resources.read_text(f"{name}.json"))
     digest = hashlib.sha256(raw).hexdigest()
-    if digest != about["sha256"]:
-        raise ConfigError("check-data-damaged", name=f"{NAME}.npz")
+    if digest != about["sha256"] or about["fingerprint"] != fingerprint:
+        raise ConfigError("check-data-damaged", name=f"{name}.npz")
     with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-        rows = {measure.name: unit(arrays[measure.name].astype(np.float32)) for measure in MEASURES}
-    return Cohort(str(about["version"]), digest, rows)
+        rows = {
+            measure.name: unit(arrays[measure.name].astype(np.float32)) for measure in MEASURES[fingerprint]
+        }
+    return Cohort(str(about["version"]), fingerprint, digest, rows)
 
 
 def against(cohort: Cohort, rows: dict[str, Matrix]) -> dict[str, Against]:
     """Return, for each measure, how the pictures behind `rows` score against the cohort's closest pictures."""
     return {
-        measure.name: _top(rows[measure.name] @ cohort.rows[measure.name].T, measure.floor)
-        for measure in MEASURES
+        measure.name: top(rows[measure.name] @ cohort.rows[measure.name].T, measure.floor)
+        for measure in MEASURES[cohort.fingerprint]
     }
 
 
-def _top(scores: Matrix, floor: float) -> Against:
+def top(scores: Matrix, floor: float) -> Against:
+    """Return mean and deviation of the closest cohort pictures, row by row; `floor` bounds the deviation from below."""
     count = min(TOP, scores.shape[1])
-    top = np.partition(scores, scores.shape[1] - count, axis=1)[:, -count:]
-    return Against(top.mean(axis=1), np.maximum(top.std(axis=1), floor))
+    best = np.partition(scores, scores.shape[1] - count, axis=1)[:, -count:]
+    return Against(best.mean(axis=1), np.maximum(best.std(axis=1), floor))
 
 
 def normalise(scores: NDArray[np.float32], posts: Against, stages: Against) -> Matrix:

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakigake.fingerprint.information import information
-from sakigake.fingerprint.vector import Descriptors, pack_v1, require_same_version, unpack
+from sakigake.fingerprint.vector import V1, VERSION, Descriptors, pack_both_v2, pack_v1, require_same_version, unpack
 from sakigake.fingerprint.views import Pixels, reduce_v1, trim_v1
 from sakigake.model import Score
 from watch.compare import cohort as cohorts
 from watch.compare.calibration import Calibration, combine
 from watch.compare.cohort import Against, Cohort
-from watch.compare.measures import MEASURES, Matrix, rows_of
+from watch.compare.measures import Matrix, rows_of
 
 FULL, MIRROR, TRIM, TRIM_MIRROR = "full", "mirror", "trim", "trim-mirror"
 VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR)
@@ -44,16 +44,19 @@ class Match:
         view = self.names[self.views[stage]]
         return tuple(
             Score(
-                measure.name,
-                float(self.raw[view][measure.name][stage]),
-                float(self.normalised[view][measure.name][stage]),
+                name,
+                float(values[stage]),
+                float(self.normalised[view][name][stage]),
             )
-            for measure in MEASURES
+            for name, values in self.raw[view].items()
         )
 
 
-def post_views(pixels: Pixels) -> dict[str, Descriptors]:
-    """Return the fingerprints of a post as it is, mirrored, and without its margins when it has any."""
+def post_views(pixels: Pixels, version: str = VERSION) -> dict[str, Descriptors]:
+    """Return the fingerprints of a post as it is, mirrored, and without its margins when it has any.
+
+    They are of the `version` of the stages that they are to be compared with.
+    """
     found: dict[str, Descriptors] = {}
     trimmed = trim_v1(pixels)
     sources = [(FULL, MIRROR, pixels)]
@@ -61,8 +64,8 @@ def post_views(pixels: Pixels) -> dict[str, Descriptors]:
         sources.append((TRIM, TRIM_MIRROR, trimmed))
     for plain, mirrored, picture in sources:
         reduced = reduce_v1(picture)
-        found[plain] = unpack(pack_v1(reduced))
-        found[mirrored] = unpack(pack_v1(reduced.mirrored()))
+        both = (pack_v1(reduced), pack_v1(reduced.mirrored())) if version == V1 else pack_both_v2(reduced)
+        found[plain], found[mirrored] = map(unpack, both)
     return found
 
 
@@ -80,7 +83,7 @@ def comparable(views: Mapping[str, Descriptors]) -> tuple[dict[str, Descriptors]
 def gallery(stages: Sequence[Descriptors], cohort: Cohort) -> Gallery:
     """Return the stages made ready; raises UsageError when their fingerprints are of different versions."""
     for stage in stages:
-        require_same_version(stage.version, stages[0].version)
+        require_same_version(stage.version, cohort.fingerprint)
     rows = rows_of(stages)
     return Gallery(rows, cohorts.against(cohort, rows), len(stages), stages[0].version)
 
