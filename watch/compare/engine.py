@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sakigake.fingerprint.frame import inside_v1
 from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import V1, VERSION, Descriptors, pack_both_v2, pack_v1, require_same_version, unpack
 from sakigake.fingerprint.views import Pixels, reduce_v1, trim_v1
@@ -53,12 +54,12 @@ class Match:
 
 
 def post_views(pixels: Pixels, version: str = VERSION) -> dict[str, Descriptors]:
-    """Return the fingerprints of a post as it is, mirrored, and without its margins when it has any.
+    """Return the fingerprints of a post as it is, mirrored, and without its frame or margins when it has any.
 
     They are of the `version` of the stages that they are to be compared with.
     """
     found: dict[str, Descriptors] = {}
-    trimmed = trim_v1(pixels)
+    trimmed = trim_v1(pixels) if version == V1 else inside_v1(pixels)
     sources = [(FULL, MIRROR, pixels)]
     if trimmed.shape != pixels.shape:
         sources.append((TRIM, TRIM_MIRROR, trimmed))

@@ -1,0 +1,55 @@
+"""What an app shows around a picture: bars with words and buttons, found by the straight line where the picture begins.
+
+A bar with a word in it is no uniform margin, so `trim_v1` stops at it. But between bar and picture runs an edge across
+the whole picture, and nothing on its far side does.
+"""
+
+import cv2
+import numpy as np
+
+from sakigake.fingerprint.views import Floats, Pixels, check_pixels, trim_v1
+
+_SIDE = 192
+_STEP = 14  # of one channel across two rows, of 255
+_ACROSS = 0.66  # of the middle three fifths of a line: bars on the other two sides cover the rest
+_LIMIT = 0.3
+_KEPT = 0.35
+_QUIET = 0.25  # of the pixels outside the line have such a step at most: words, a button
+_LEAST = 2
+
+
+def inside_v1(pixels: Pixels) -> Pixels:
+    """Return the part of a picture that a frame encloses; without margins (`trim_v1`) when it has no frame."""
+    check_pixels(pixels)
+    height, width = pixels.shape[:2]
+    scale = _SIDE / max(height, width)
+    size = (max(16, round(width * scale)), max(16, round(height * scale)))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.int16)
+    top, bottom = _lines(small)
+    left, right = _lines(small.transpose(1, 0, 2))
+    if (top, bottom, left, right) == (0, 1, 0, 1) or bottom - top < _KEPT or right - left < _KEPT:
+        return trim_v1(pixels)
+    return pixels[
+        round(top * height) : max(round(bottom * height), round(top * height) + 1),
+        round(left * width) : max(round(right * width), round(left * width) + 1),
+    ]
+
+
+def _lines(rows: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> tuple[float, float]:
+    """Return where the picture begins and ends along the first axis, as shares of it; 0 and 1 without a line."""
+    count, across = rows.shape[:2]
+    steps = np.abs(rows[2:] - rows[:-2]).max(axis=2) > _STEP
+    share = np.asarray(steps[:, across // 5 : across - across // 5].mean(axis=1), np.float32)
+    start, end = _first(share), _first(share[::-1])
+    return (start / count if start else 0), (1 - end / count if end else 1)
+
+
+def _first(share: Floats) -> float:
+    """Return how many rows lie outside the first line; 0 when there is none or what lies outside is no bar."""
+    found = np.flatnonzero(share[: int((len(share) + 2) * _LIMIT)] >= _ACROSS)
+    if not found.size:
+        return 0
+    at = int(found[0])
+    at += int(share[at : at + 3].argmax())  # a line blurred by shrinking spans some rows
+    quiet = at >= _LEAST and float(share[: at - 1].mean()) <= _QUIET
+    return at + 1.5 if quiet else 0
