@@ -44,8 +44,12 @@ SOME, STRONG = 0.01, 0.001  # of unrelated posts against a gallery
 GRID = tuple(round(0.1 * step, 1) for step in range(-10, 101))
 LEAST_SOURCE = 20
 GENRE_LEAST = 100
-CHARACTERS = "anime"  # whose pictures are most alike, and whose artists need the answer most: no more than anyone's
-GENRE_TIMES = {CHARACTERS: (1.0, 5.0)}  # how many times a level's alarms a genre may raise: at `some`, at `strong`
+CHARACTERS = (
+    "anime"  # whose pictures are most alike, and whose artists need the answer most: no more than anyone's
+)
+GENRE_TIMES = {
+    CHARACTERS: (1.0, 5.0)
+}  # how many times a level's alarms a genre may raise: at `some`, at `strong`
 GENRE_ANY = (2.0, 10.0)  # one post in a hundred is the least that a hundred posts can show
 
 Part = tuple[Layout, Scores]
@@ -145,8 +149,8 @@ class LeftOut:
 
     def figures(self, margins: tuple[float, float]) -> dict[str, Any]:
         """Return false alarms and finds at the raised levels."""
-        over = self.excess >= np.float32(margins)
-        true = (self.true >= np.float32(margins)).mean(axis=1)
+        over = self.excess >= np.array(margins, np.float32)
+        true = (self.true >= np.array(margins, np.float32)).mean(axis=1)
         return {
             "posts": len(over),
             "false_some": int(over[:, 0].sum()),
@@ -191,7 +195,7 @@ def leave_sources_out(corpus: Corpus, parts: Sequence[Part]) -> LeftOut:
             best_wrong(value[chosen], (layout.ignored | ~kept)[chosen])
             for value, (layout, _), chosen, kept in zip(values, parts, posts, stages, strict=True)
         ]
-        level = np.float32(levels(np.concatenate(seen)))
+        level = np.array(levels(np.concatenate(seen)), np.float32)
         fewer = float(np.mean([math.log10(len(kept) / kept.sum()) for kept in stages]))
         for value, (layout, _), each in zip(values, parts, post_sources, strict=True):
             mine = each == source

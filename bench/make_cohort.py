@@ -51,7 +51,9 @@ FOLDERS = (
     "tools",
     "transportation",
 )
-LEVELS = 15  # a row is kept in steps of this much of its largest value: only means over a hundred rows are used
+LEVELS = (
+    15  # a row is kept in steps of this much of its largest value: only means over a hundred rows are used
+)
 MAX_CLIP_PIXELS = 6_000_000
 NAME = NAMES[VERSION]
 NEAR_PDQ = 40

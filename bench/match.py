@@ -1,5 +1,7 @@
 """Judge the matcher on a corpus: `python -m bench.match --corpus DIR --json FILE [--loose]`.
 
+JSON: `per_post.<level>`, `pair`, `attacks.<name>`, `cost`, and the same for each of `peers`.
+
 Shipped cohort, shipped calibration, shipped levels; nothing is fitted on DIR. An unrelated post counts as a false
 alarm when any stage of the gallery reaches a level; an output counts as found when its true stage does.
 """
@@ -15,17 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.calibrate import all_views
+from bench.calibrate import all_views, genre
 from bench.peers import available, scores
 from bench.protocol import ATTACKS, Corpus, Layout, Mask, lay_out, picture, read
 from bench.scoring import best_wrong, charged, ready, score
+from sakigake import resources
+from sakigake.fingerprint import layout_map
 from sakigake.fingerprint.vector import fingerprint_v2, unpack
 from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
 from watch.compare.engine import FULL, match, post_views
 from watch.compare.measures import Matrix
 
-PAIR_RATES = (1e-3, 1e-4)
+PAIR_RATES = {"tpr_1e3": 1e-3, "tpr_1e4": 1e-4}
 POST_RATES = {"some": 0.01, "strong": 0.001}
 ROUNDS = 1000
 
@@ -65,71 +69,62 @@ def judge(
     wrong = best_wrong(values, layout.ignored)
     true = values[rows, layout.truth]
     negative = values[~layout.ignored]
-    pair_levels = {f"{share:g}": float(np.quantile(negative, 1 - share)) for share in PAIR_RATES}
+    pair_levels = {name: float(np.quantile(negative, 1 - share)) for name, share in PAIR_RATES.items()}
     first = true > wrong[:count]
 
-    def found(hits: Mask) -> dict[str, Any]:
-        return {"found": int(hits.sum()), "tpr": rate(hits), "interval": interval(hits, sources)}
-
-    def split(name: str) -> dict[str, Any]:
+    def split(name: str, hits: Mask) -> dict[str, Any]:
         labels = np.array([getattr(pair, name) for pair in layout.pairs])
         return {
-            label: {
-                "pairs": int((labels == label).sum()),
-                **{level: rate((true >= least)[labels == label]) for level, least in thresholds.items()},
-                "r1": rate(first[labels == label]),
-                "tpr@1e-3": rate((true >= pair_levels["0.001"])[labels == label]),
-            }
+            label: {"pairs": int((labels == label).sum()), "tpr": rate(hits[labels == label])}
             for label in sorted(set(labels.tolist()))
         }
 
-    groups = Counter(post.group for post in layout.unrelated)
-    alarms = {
-        level: Counter(
-            post.group for post, value in zip(layout.unrelated, wrong[count:], strict=True) if value >= least
-        )
-        for level, least in thresholds.items()
-    }
+    def splits(hits: Mask) -> dict[str, Any]:
+        return {f"by_{name}": split(name, hits) for name in ("category", "kind", "source")}
+
+    def per_post(least: float) -> dict[str, Any]:
+        alarms = wrong[count:] >= least
+        return {
+            "threshold": round(least, 4),
+            "posts": len(layout.unrelated),
+            "gallery": len(layout.stages),
+            "false_posts": int(alarms.sum()),
+            "false_rate": round(float(alarms.mean()), 5),
+            "positives": count,
+            "found": int((true >= least).sum()),
+            "tpr": rate(true >= least),
+            "tpr_ci": interval(true >= least, sources),
+            **splits(true >= least),
+            "false_by_group": counted([post.group for post in layout.unrelated], alarms),
+            "false_by_genre": counted([genre(post.group) for post in layout.unrelated], alarms),
+        }
+
     return {
-        "per_post": {
-            level: {
-                "threshold": round(least, 4),
-                "posts": len(layout.unrelated),
-                "gallery": len(layout.stages),
-                "false_posts": int((wrong[count:] >= least).sum()),
-                "false_rate": round(float((wrong[count:] >= least).mean()), 5),
-                "positives": count,
-                **found(true >= least),
-            }
-            for level, least in thresholds.items()
-        },
+        "per_post": {level: per_post(least) for level, least in thresholds.items()},
         "pair": {
             "unrelated_pairs": int(negative.size),
-            **{
-                f"tpr@{share:.0e}".replace("e-0", "e-"): rate(true >= pair_levels[f"{share:g}"])
-                for share in PAIR_RATES
-            },
+            **{name: rate(true >= least) for name, least in pair_levels.items()},
             "r1": rate(first),
-            "r1_interval": interval(first, sources),
+            "r1_ci": interval(first, sources),
             "uap": round(average_precision(true, negative), 4),
-        },
-        "by_category": split("category"),
-        "by_kind": split("kind"),
-        "by_source": split("source"),
-        "false_by_group": {
-            group: {"posts": size, **{level: alarms[level][group] for level in thresholds}}
-            for group, size in sorted(groups.items())
+            "r1_by": splits(first),
         },
         "attacks": {
             attack: {
-                **{level: rate(spot >= least) for level, least in thresholds.items()},
+                **{f"tpr_{level}": rate(spot >= least) for level, least in thresholds.items()},
                 "r1": rate(spot > best_wrong(matrix, layout.ignored[:count])),
-                "tpr@1e-3": rate(spot >= pair_levels["0.001"]),
+                "tpr_1e3": rate(spot >= pair_levels["tpr_1e3"]),
             }
             for attack, matrix in attacked.items()
             for spot in [matrix[rows, layout.truth]]
         },
     }
+
+
+def counted(names: Sequence[str], alarms: Mask) -> dict[str, Any]:
+    """Return posts and false alarms by name."""
+    posts, false = Counter(names), Counter(name for name, alarm in zip(names, alarms, strict=True) if alarm)
+    return {name: {"posts": size, "false_posts": false[name]} for name, size in sorted(posts.items())}
 
 
 def oracle(layout: Layout, values: Matrix) -> dict[str, float]:
@@ -193,6 +188,7 @@ def cost(corpus: Corpus, layout: Layout, sample: int = 40) -> dict[str, Any]:
             2,
         ),
         "stages": len(layout.stages),
+        "weights_bytes": len(resources.read_bytes(f"{layout_map.NAME}.npz")),
         "fingerprint_bytes": len(fingerprint_v2(pictures[0])),
     }
 
@@ -207,14 +203,14 @@ def main() -> int:
     corpus = read(options.corpus)
     layout = lay_out(corpus, loose=options.loose)
     figures, spent = ours(corpus, layout)
-    methods = {"sakigake": figures}
+    peers: dict[str, Any] = {}
     for name, describe in available().items():
         outputs = [pair.post for pair in layout.pairs]
         values = scores(describe, corpus.folder, layout.posts, layout.stages, "none")
         attacked = {
             attack: scores(describe, corpus.folder, outputs, layout.stages, attack) for attack in ATTACKS
         }
-        methods[name] = judge(layout, values, oracle(layout, values), attacked) | {"thresholds": "oracle"}
+        peers[name] = judge(layout, values, oracle(layout, values), attacked) | {"thresholds": "oracle"}
     result = {
         "calibration": calibrations.load().version,
         "cohort": cohorts.load().version,
@@ -222,8 +218,9 @@ def main() -> int:
         "positives": len(layout.pairs),
         "unrelated": len(layout.unrelated),
         "gallery": len(layout.stages),
-        "methods": methods,
+        **figures,
         "cost": spent,
+        "peers": peers,
     }
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -236,18 +233,25 @@ def show(result: Mapping[str, Any]) -> None:
     print(
         f"{result['positives']} true pairs, {result['unrelated']} unrelated posts, {result['gallery']} stages"
     )
-    for name, method in result["methods"].items():
+    for name, method in {"sakigake": result, **result["peers"]}.items():
         for level, row in method["per_post"].items():
             print(
-                f"{name:9} {level:6} found {row['tpr']} {row['interval']}"
+                f"{name:9} {level:6} found {row['tpr']} {row['tpr_ci']}"
                 f" false {row['false_posts']}/{row['posts']} {method.get('thresholds', 'shipped')}"
             )
-        print(f"{'':9} pair {method['pair']}")
-        print(f"{'':9} " + " ".join(f"{key} {row['some']}" for key, row in method["by_category"].items()))
+            for key in ("by_category", "by_kind"):
+                print(f"{'':16} " + " ".join(f"{label} {each['tpr']}" for label, each in row[key].items()))
+            alarms = {label: each for label, each in row["false_by_genre"].items() if each["false_posts"]}
+            print(
+                f"{'':16} "
+                + " ".join(f"{label} {each['false_posts']}/{each['posts']}" for label, each in alarms.items())
+            )
+        print(f"{'':9} pair { ({key: value for key, value in method['pair'].items() if key != 'r1_by'}) }")
         print(
             f"{'':9} "
             + " ".join(
-                f"{key} {row['some']}/{row['strong']}/{row['r1']}" for key, row in method["attacks"].items()
+                f"{key} {row['tpr_some']}/{row['tpr_strong']}/{row['r1']}"
+                for key, row in method["attacks"].items()
             )
         )
     print(f"cost {result['cost']}")

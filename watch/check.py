@@ -100,7 +100,9 @@ def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted:
         why = ("too-small" if small else reason) if reason else "stages-carry-too-little"
         return _nothing(sessions[-1], posted, digest, Likeness.NOT_COMPARABLE, why)
     total = sum(len(timeline.descriptors) for timeline in timelines)
-    compared = [_compare(timeline, {name: views for name, (views, _) in seen.items()}) for timeline in timelines]
+    compared = [
+        _compare(timeline, {name: views for name, (views, _) in seen.items()}) for timeline in timelines
+    ]
     best = max(compared, key=lambda each: float(each.surprise.max()))
     place = attribute(best.surprise, best.same)
     part, spot = best.part(place.best)

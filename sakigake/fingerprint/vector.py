@@ -93,7 +93,13 @@ def pack_v2(reduced: Reduced) -> bytes:
     angle, strength = edges.gradients(lab)
     stem = layout_map.stem_of_v1(lab)
     layout = layout_map.run(stem[None], layout_map.load())[0]
-    return _packed_v2(lab, angle, strength, bytes(layout_map.SIZE) if _is_plain(reduced) else _direction(layout), reduced.luma)
+    return _packed_v2(
+        lab,
+        angle,
+        strength,
+        bytes(layout_map.SIZE) if _is_plain(reduced) else _direction(layout),
+        reduced.luma,
+    )
 
 
 def pack_both_v2(reduced: Reduced) -> tuple[bytes, bytes]:
@@ -155,7 +161,8 @@ def _measures(strength: Floats, thumb: Floats) -> bytes:
 
 
 def _tones(thumb: Floats) -> bytes:
-    return np.clip(np.rint((thumb - _MIDDLE) / _STEPS), -127, 127).astype(np.int8).tobytes()
+    steps = np.rint((thumb - _MIDDLE) / _STEPS)
+    return bytes(np.clip(steps, -127, 127).astype(np.int8).tobytes())
 
 
 def _direction(values: Floats) -> bytes:

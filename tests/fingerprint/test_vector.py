@@ -72,7 +72,7 @@ def test_layout_of_the_bytes(version: str) -> None:
 def test_version_two_names_the_weights_of_its_net() -> None:
     raw = fingerprint_v2(face(100, 100))
     digest = layout_map.load().digest
-    assert VERSION == f"sakigake-fp/2-{digest[:8]}"
+    assert f"sakigake-fp/2-{digest[:8]}" == VERSION
     assert raw[8:40].hex() == digest
     with pytest.raises(UsageError) as caught:
         unpack(raw[:8] + b"\xab" * 32 + raw[40:])
@@ -82,8 +82,18 @@ def test_version_two_names_the_weights_of_its_net() -> None:
 
 def test_what_a_version_does_not_hold_is_empty() -> None:
     old, new = unpack(fingerprint_v1(face(100, 100))), unpack(fingerprint_v2(face(100, 100)))
-    assert (old.layout.size, old.edges.size, old.gradients.size, old.thumb.shape) == (0, 1536, 576, (32, 32, 3))
-    assert (new.layout.size, new.edges.size, new.gradients.size, new.thumb.shape) == (3072, 1536, 0, (16, 16, 3))
+    assert (old.layout.size, old.edges.size, old.gradients.size, old.thumb.shape) == (
+        0,
+        1536,
+        576,
+        (32, 32, 3),
+    )
+    assert (new.layout.size, new.edges.size, new.gradients.size, new.thumb.shape) == (
+        3072,
+        1536,
+        0,
+        (16, 16, 3),
+    )
     assert np.array_equal(old.edges, new.edges)
     assert np.array_equal(old.pdq, new.pdq)
     assert (old.coverage, old.contrast) == (new.coverage, new.contrast)

@@ -219,7 +219,11 @@ def test_stages_of_version_one_are_still_compared(tmp_path: Path, store: SqliteS
     finding = check_picture(store, [old.session], post, LATER)
     assert finding.fingerprint_version == V1
     assert finding.order is Order.DRAFT_FIRST
-    assert set(score.name for score in finding.scores) == {"edge_layout_v1", "gradient_v1", "oklab_thumb_8_v1"}
+    assert {score.name for score in finding.scores} == {
+        "edge_layout_v1",
+        "gradient_v1",
+        "oklab_thumb_8_v1",
+    }
     assert finding.counts
     assert finding.counts.version == "calibration/1"
 
@@ -227,7 +231,7 @@ def test_stages_of_version_one_are_still_compared(tmp_path: Path, store: SqliteS
 def test_a_session_of_two_versions_is_one_timeline(tmp_path: Path, store: SqliteStore) -> None:
     """An update in the middle of a session: stages 0-3 of version 1, the others of version 2."""
     made = iter([fingerprint_v1] * 4 + [fingerprint_v2] * (STAGES - 4))
-    studio = record(store, pictures(), fingerprint=lambda pixels: next(made)(pixels))
+    studio = record(store, pictures(), fingerprint=lambda pixels: next(made)(pixels))  # noqa: PLW0108 - another one each time
     for stage, version in ((2, V1), (6, VERSION)):
         post = saved(tmp_path / f"{stage}.png", drawing(11, stage))
         finding = check_picture(store, [studio.session], post, LATER)

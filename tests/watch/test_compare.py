@@ -22,6 +22,8 @@ from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Channel, Tail, combine, upper_bound
 from watch.compare.measures import MEASURES, names, rows_of
 
+NONE = np.zeros(0, np.intp)
+
 
 @pytest.mark.parametrize("version", [V1, VERSION])
 def test_the_cohort_that_ships_is_whole_and_holds_no_picture(version: str) -> None:

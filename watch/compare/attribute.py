@@ -57,7 +57,9 @@ def _steps(post: Descriptors, stage: Descriptors) -> list[float]:
     return [
         _apart(one, other)
         for one, other in (
-            (post.edges, stage.edges), (post.gradients, stage.gradients), (post.layout, stage.layout)
+            (post.edges, stage.edges),
+            (post.gradients, stage.gradients),
+            (post.layout, stage.layout),
         )
         if one.size
     ]

@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from sakigake.fingerprint.frame import inside_v1
 from sakigake.fingerprint.information import information
-from sakigake.fingerprint.vector import V1, VERSION, Descriptors, pack_both_v2, pack_v1, require_same_version, unpack
+from sakigake.fingerprint.vector import (
+    V1,
+    VERSION,
+    Descriptors,
+    pack_both_v2,
+    pack_v1,
+    require_same_version,
+    unpack,
+)
 from sakigake.fingerprint.views import Pixels, reduce_v1, trim_v1
 from sakigake.model import Score
 from watch.compare import cohort as cohorts
