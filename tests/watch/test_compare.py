@@ -22,8 +22,6 @@ from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Channel, Tail, combine, upper_bound
 from watch.compare.measures import MEASURES, names, rows_of
 
-NONE = np.zeros(0, np.intp)
-
 
 @pytest.mark.parametrize("version", [V1, VERSION])
 def test_the_cohort_that_ships_is_whole_and_holds_no_picture(version: str) -> None:
@@ -173,10 +171,10 @@ def test_a_plain_copy_is_placed_at_its_stage_whatever_fits_as_well() -> None:
 
 
 def test_what_lies_between_two_stages_is_no_copy_of_either() -> None:
-    stages = [unpack(fingerprint_v1(drawing(11, stage))) for stage in range(8)]
+    stages = [unpack(fingerprint_v2(drawing(11, stage))) for stage in range(8)]
     for stage in (3, 5, 7):
         assert copies(stages[stage], stages).tolist() == [stage]
-        assert copies(unpack(fingerprint_v1(redrawn(drawing(11, stage)))), stages).tolist() == []
+        assert copies(unpack(fingerprint_v2(redrawn(drawing(11, stage)))), stages).tolist() == []
         others = [each for number, each in enumerate(stages) if number != stage]
         assert copies(stages[stage], others).tolist() == []
 
