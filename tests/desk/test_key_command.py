@@ -87,7 +87,7 @@ def test_a_rotation_shows_in_later_packages_and_old_ones_can_still_be_written(ho
         assert record["continues"] == (first["key"] if session == after else None)
     pair = [str(home.parent / f"{session}.zip") for session in (after, before)]
     compared = json.loads(sakigake(home, "verify", "--json", pair[0], "--against", pair[1]).stdout)
-    assert compared["against"][0]["relation"] == "apart"
+    assert compared["against"][0]["relation"] == "apart-by-clock"
     assert "another ledger of the same key" in sakigake(home, "verify", pair[0], "--against", pair[1]).stdout
     assert "両方の鍵の署名" in sakigake(home, "verify", pair[0], lang="ja").stdout
 
