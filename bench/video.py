@@ -101,6 +101,8 @@ def record(path: Path, step_s: float, length: float) -> dict[str, float]:
         wall, cpu = time.perf_counter(), time.process_time()
         ending = Recorder(configuration, plan, lambda *_, **__: None, lambda *_: None).run()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    if not ending.stages or ending.drops or ending.failed:
+        sys.exit(f"no speed of a recording that did not work: {ending}")
     return {
         "stages": ending.stages,
         "realtime_wall": round(length / wall, 1),

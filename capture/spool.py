@@ -1,8 +1,6 @@
 """Keeping pictures: lossless PNG files, named by what is in them, whole or not there at all."""
 
 import os
-import sys
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,13 +8,11 @@ import cv2
 import numpy as np
 
 from capture.frame import Pixels
+from sakigake import durable
 from sakigake.fingerprint.vector import pixel_digest_v1
 from sakigake.model import Picture
 
 SUFFIX = ".png"
-# A virus scanner may hold a file that has just been written.
-SHARING_TRIES = 5
-SHARING_WAIT_S = 0.05
 
 
 def encode(pixels: Pixels) -> memoryview:
@@ -56,7 +52,7 @@ class Spool:
         path = self.path(file)
         path.unlink(missing_ok=True)
         if path.parent.is_dir():
-            _sync_folder(path.parent)
+            durable.sync_folder(path.parent)
 
     def clean(self) -> int:
         """Remove what a crash left half written; returns how many files."""
@@ -68,46 +64,21 @@ class Spool:
     def _write(self, path: Path, data: memoryview) -> None:
         if path.parent.name not in self._synced:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _sync_folder(path.parent.parent)
+            durable.sync_folder(path.parent.parent)
             self._synced.add(path.parent.name)
         if path.exists():  # whole, or it would not have this name; but perhaps a crash came before the sync
-            _sync_folder(path.parent)
+            durable.sync_folder(path.parent)
             return
         temporary = path.with_suffix(".tmp")
         try:
             with os.fdopen(
-                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600), "wb"
+                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | durable.BINARY, 0o600), "wb"
             ) as out:
                 out.write(data)
                 out.flush()
                 os.fsync(out.fileno())
-            _rename(temporary, path)
+            durable.replace(temporary, path)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
-
-
-_BINARY = getattr(os, "O_BINARY", 0)
-
-
-def _rename(temporary: Path, path: Path) -> None:
-    for left in reversed(range(SHARING_TRIES if sys.platform == "win32" else 1)):
-        try:
-            temporary.replace(path)
-        except PermissionError:
-            if not left:
-                raise
-            time.sleep(SHARING_WAIT_S)
-        else:
-            return
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in a folder durable; Windows has no such call and does it with the file."""
-    if sys.platform != "win32":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        durable.sync_folder(path.parent)

@@ -132,7 +132,9 @@ def start(
 
     passphrase.provide(configuration.keys)
 
-    usual_s = ONCE_INTERVAL_S if once else number(configuration, "record", "interval_s")
+    # How often a folder is looked at; for a video it is the time between two of its pictures, whoever waits for the end.
+    quick = once and not (source or "").startswith("video:")
+    usual_s = ONCE_INTERVAL_S if quick else number(configuration, "record", "interval_s")
     interval_s = max(SHORTEST_INTERVAL_S, parse_duration(interval) if interval else usual_s)
     chosen = named(Wish(region, source, canvas, pictures, once, interval_s), configuration)
     console = _Console(as_json=as_json)

@@ -16,13 +16,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sakigake import durable
 from sakigake.anchor.trust import Authority, Trust
 from sakigake.errors import ConfigError, NotFoundError, SakigakeError, UsageError
 from sakigake.evidence import comparison, handcheck, layout, report
 from sakigake.evidence.standalone.joined import joined
 from sakigake.model import EntryType, Finding, Session, StoredEntry
 from sakigake.store.protocol import Store
-from sakigake.timeline import durable, proof
+from sakigake.timeline import proof
 from sakigake.timeline.entry import parse_picture
 from sakigake.timeline.reading import is_forgotten
 

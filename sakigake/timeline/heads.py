@@ -20,10 +20,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from sakigake import durable
 from sakigake.errors import SakigakeError, VerificationError
 from sakigake.model import Session
 from sakigake.store.protocol import Store
-from sakigake.timeline import durable, merkle, note
+from sakigake.timeline import merkle, note
 
 
 class Standing(StrEnum):

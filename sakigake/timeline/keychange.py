@@ -10,8 +10,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sakigake import durable
 from sakigake.errors import ConfigError, NotFoundError, UsageError
-from sakigake.timeline import durable, keys
+from sakigake.timeline import keys
 from sakigake.timeline.succession import Step, note
 
 Choose = Callable[[], bytes | None]

@@ -15,8 +15,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from sakigake import durable
 from sakigake.errors import ConfigError
-from sakigake.timeline import durable
 from sakigake.timeline.heads import Heads
 from sakigake.timeline.succession import Step, steps
 from sakigake.timeline.vault import VaultError, vault

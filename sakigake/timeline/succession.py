@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sakigake.timeline import durable
+from sakigake import durable
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _REASON = re.compile(r"[a-z][a-z-]{0,31}")

@@ -8,14 +8,12 @@ head gives the same bytes. It holds nothing but what the code itself says.
 import json
 import os
 import struct
-import sys
-import time
 import zlib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sakigake import resources
+from sakigake import durable, resources
 from sakigake import words as sentences
 from sakigake.errors import UsageError
 from sakigake.witness.code import Head, words
@@ -28,8 +26,6 @@ ROWS = 32  # of a line of letters
 WIDTH, HEIGHT = SIDE + 204, SIDE  # seven hiragana, the longest word, take 189 dots
 WHITE, BLACK = 255, 0
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# A virus scanner or OBS may hold the file that is being replaced.
-SHARING_TRIES, SHARING_WAIT_S = 5, 0.05
 
 
 class Glyph(NamedTuple):
@@ -147,14 +143,6 @@ def _replace(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         if path.exists() and int(temporary.stat().st_mtime) <= (before := int(path.stat().st_mtime)):
             os.utime(temporary, (before + 1, before + 1))  # OBS tells files apart by whole seconds
-        for left in reversed(range(SHARING_TRIES if sys.platform == "win32" else 1)):
-            try:
-                temporary.replace(path)
-            except PermissionError:
-                if not left:
-                    raise
-                time.sleep(SHARING_WAIT_S)
-            else:
-                return
+        durable.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

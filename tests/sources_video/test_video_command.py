@@ -37,3 +37,17 @@ def test_what_is_no_film_is_said(tmp_path: Path, name: str, said: str) -> None:
     assert told.returncode in {2, 4}
     assert said in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_once_does_not_look_at_a_film_more_often(tmp_path: Path, film: Film) -> None:
+    """`--once` makes a folder be looked at often; of a film it would decode everything for nothing."""
+    path = film(times=np.arange(0, 12, 0.1))
+    looks: list[int] = []
+    for more in ((), ("--once",)):
+        table = tmp_path / f"{len(looks)}.csv"
+        options = ("--source", f"video:{path}", "--stats", str(table), *more)
+        with Recording(tmp_path / f"home{len(looks)}", *options) as recording:
+            assert recording.ended(60) == 0
+        looks.append(len(table.read_text(encoding="utf-8").splitlines()) - 1)
+    assert 5 <= looks[0] <= 7
+    assert looks[0] == looks[1]

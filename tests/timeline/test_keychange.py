@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sakigake import durable
 from sakigake.errors import ConfigError, NotFoundError, SakigakeError, UsageError
-from sakigake.timeline import durable, keychange, keys
+from sakigake.timeline import keychange, keys
 
 ROOT = Path(__file__).resolve().parents[2]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL, no permission bits")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sakigake import durable
 from sakigake.errors import ConfigError
-from sakigake.timeline import durable, keys, vault
+from sakigake.timeline import keys, vault
 from sakigake.timeline.succession import Step, note
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,21 +1,26 @@
-"""Small private files that are whole or not there, whenever the power goes: keys, and the heads of ledgers."""
+"""Files that are whole or not there, whenever the power goes: keys, heads of ledgers, pictures, what OBS reads."""
 
 import os
 import sys
+import time
 from pathlib import Path
 
 _NEW = ".tmp"
+# Windows turns line ends into others in a file that was opened without this, and signed bytes are no longer those.
+BINARY = getattr(os, "O_BINARY", 0)
+# Windows refuses to replace a file that another program, such as a virus scanner, has open at this moment.
+SHARING_TRIES, SHARING_WAIT_S = 5, 0.05
 
 
 def write(path: Path, raw: bytes) -> None:
     """Put `raw` in place of what `path` held, readable by its owner alone; raises OSError with the old file intact."""
     temporary = _prepare(path, raw)
     try:
-        temporary.replace(path)
+        replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    _settle(path.parent)
+    sync_folder(path.parent)
 
 
 def create(path: Path, raw: bytes) -> None:
@@ -25,7 +30,7 @@ def create(path: Path, raw: bytes) -> None:
         claim(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _settle(path.parent)
+    sync_folder(path.parent)
 
 
 def claim(written: Path, path: Path) -> None:
@@ -37,6 +42,29 @@ def claim(written: Path, path: Path) -> None:
         written.rename(path)  # there, this refuses to replace
     else:
         _link(written, path)
+
+
+def replace(written: Path, path: Path) -> None:
+    """Put a written file in the place of another in one step; raises OSError."""
+    for left in reversed(range(SHARING_TRIES if sys.platform == "win32" else 1)):
+        try:
+            written.replace(path)
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(SHARING_WAIT_S)
+        else:
+            return
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name in a folder durable; Windows has no such call and does it with the file."""
+    if sys.platform != "win32":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def clean(folder: Path) -> None:
@@ -61,7 +89,9 @@ def _prepare(path: Path, raw: bytes) -> Path:
     temporary = path.with_name(f"{path.name}.{os.getpid()}{_NEW}")
     temporary.unlink(missing_ok=True)
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o600), "wb"
+        ) as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
@@ -69,13 +99,3 @@ def _prepare(path: Path, raw: bytes) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
-
-
-def _settle(folder: Path) -> None:
-    """Make a new name in a folder durable; Windows has no such step."""
-    if sys.platform != "win32":
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
