@@ -28,7 +28,7 @@ from tests.peers import forge
 
 SECOND = 1_000_000_000
 BEGIN = 1_790_000_000 * SECOND
-CHECKPOINT_S, STAGE_S = 60.0, 15.0
+CHECKPOINT_S, STAGE_S = 60.0, 5.0
 LATENCY_S = (0.05, 2.0)
 
 
