@@ -10,6 +10,7 @@ an anchored or acknowledged entry is lost, more than 5 s are lost, or it does no
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -25,7 +26,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from bench.capture import paint
 from desk.demo.authority import local_authority
 from sakigake.anchor import rfc3161
 from sakigake.anchor.trust import Trust
@@ -40,6 +40,18 @@ WORST_LOSS_S = 5.0
 NEW_EVERY = 50  # kills after which a new session is begun, so that the check of a whole ledger stays quick
 SETTINGS = "[record]\nheartbeat_s = 0.5\n[privacy]\nsettle_s = 0.1\n"
 STARTING_S, RECORDING_S = 1.5, 3.0
+PAUSE_S = 0.4  # between strokes, and four times that after every third
+STROKES = 24  # until the canvas is wiped: on a full one the recorder finds nothing new for half a minute
+
+
+def paint(painter: Painter, stop: threading.Event) -> None:
+    """Draw in bursts of three strokes, on a new canvas every now and then."""
+    for number in itertools.count():
+        if number % STROKES == 0:
+            painter.fill(0, 0, *SIZE, 0xFAFAFA)
+        painter.stroke(number, (number * 0x3F2D1B) & 0xFFFFFF, size=10)
+        if stop.wait(PAUSE_S * (4 if number % 3 == 2 else 1)):
+            return
 
 
 class Ledgers:
@@ -110,9 +122,8 @@ def run(kills: int, seed: int) -> dict[str, Any]:
         (home / "sakigake.toml").write_text(f"{SETTINGS}{authority.settings()}", encoding="utf-8")
         server = stack.enter_context(XServer(*SIZE))
         painter = stack.enter_context(Painter(server))
-        painter.fill(0, 0, *SIZE, 0xFAFAFA)
         stop = threading.Event()
-        artist = threading.Thread(target=paint, args=(painter, stop, 0.4))
+        artist = threading.Thread(target=paint, args=(painter, stop))
         artist.start()
         stack.callback(artist.join)
         stack.callback(stop.set)
@@ -128,7 +139,8 @@ def run(kills: int, seed: int) -> dict[str, Any]:
                 else:
                     try:
                         recording.wait_for("stage")
-                    except AssertionError:
+                    except AssertionError as error:
+                        print(f"kill {number}: {error}", file=sys.stderr, flush=True)
                         unopened += 1
                     time.sleep(rng.uniform(0, RECORDING_S))
                 recording.process.send_signal(signal.SIGKILL)
