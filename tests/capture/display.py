@@ -58,6 +58,8 @@ class XServer:
             "tcp",
             "-ac",
             "-noreset",
+            "-s",
+            "0",  # no screen saver: after ten minutes the recorder would, rightly, keep nothing
         ]
         self._process = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
         os.close(writer)
