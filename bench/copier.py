@@ -219,6 +219,9 @@ def measure(variant: str, runs: int, seed: int) -> dict[str, Any]:
         world = World(random.Random(f"{variant} {seed} {run}"))
         with tempfile.TemporaryDirectory() as folder, authorities(world) as served:
             outcomes.append(play(Path(folder), served, shown, variant))
+        if outcomes[-1].wrong or not outcomes[-1].decided:
+            said = Counter(order.value for order in outcomes[-1].orders)
+            print(f"{variant} run {run}: {dict(said)}, {len(outcomes[-1].strong)} strong", flush=True)
     checks = Counter(order for outcome in outcomes for order in outcome.orders)
     return {
         "runs": runs,

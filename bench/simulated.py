@@ -144,7 +144,7 @@ class Recorder:
             self.store,
             served.trust,
             computer.clock,
-            timeout_s=5,
+            timeout_s=60,  # of real time, which a loaded machine may take without the simulated one passing
             rng=random.Random(computer.world.rng.random()),
         )
         elapsed = Elapsed(computer.clock, lambda: computer.asleep)
