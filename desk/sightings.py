@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from capture.frame import Frame
 from capture.sources.video import VideoSource
 from sakigake.errors import UsageError
 from sakigake.witness.code import Head
 from sakigake.witness.reader import heads
-from watch import sanitise
+from watch import animation, sanitise
 
 STEP_S = 2.0  # most streams have a key frame at least this often, and only those are decoded then
 FINE_STEP_S = 0.5
@@ -29,13 +31,17 @@ class Sighting:
 
 @dataclass(slots=True)
 class Seen:
-    """What one file shows. `odd` counts looks at codes that begin like ours but are none, `frames` the looks."""
+    """What one file shows. `odd` counts looks at codes that begin like ours but are none, `frames` the looks.
+
+    `cut` says that an animated picture goes on behind what could be looked at.
+    """
 
     heads: dict[Head, Sighting]
     frames: int = 0
     odd: int = 0
     length_ms: int = 0
     moving: bool = False
+    cut: bool = False
 
     def add(self, found: set[Head], odd: int, at_ms: int) -> None:
         """Count one look; raises UsageError when there are more codes than any stream shows."""
@@ -53,14 +59,11 @@ class Seen:
 def look(path: Path, step_s: float | None, told: Callable[[int], None]) -> Seen:
     """Return what a file shows; `told` gets how far a long video has been read, in ms.
 
-    `step_s` is the time between two looks (None: 2 s, and once more every 0.5 s if the clip is short). Raises
-    UsageError or NotFoundError when it is neither a picture nor a video.
+    `step_s` is the time between two looks (None: every frame of an animated picture; 2 s in a video, and once more every
+    0.5 s if it is short). Raises UsageError or NotFoundError when it is neither a picture nor a video.
     """
     if path.is_file() and sanitise.kind_of(_begin(path)):
-        seen = Seen({})
-        pixels, _ = sanitise.load_picture(path)
-        seen.add(*heads(pixels, thorough=True), 0)
-        return seen
+        return _leaf_through(path, round((step_s or 0) * 1000))
     seen = _watch(path, step_s or STEP_S, told)
     if step_s is None and seen.length_ms <= SHORT_MS:
         return _watch(path, FINE_STEP_S, told)
@@ -73,6 +76,28 @@ def _begin(path: Path) -> bytes:
             return file.read(16)
     except OSError as error:
         raise UsageError("picture-unreadable", path=path, why=error.strerror) from error
+
+
+def _leaf_through(path: Path, step_ms: int) -> Seen:
+    seen, frames, due_ms = Seen({}), 0, 0
+    before: animation.Shown | None = None
+    found: set[Head] = set()
+    odd = 0
+    for shown in animation.frames(path):
+        if shown is None:
+            seen.cut = True
+            break
+        frames += 1
+        if shown.at_ms >= due_ms:
+            if before is None or not np.array_equal(
+                shown.pixels, before.pixels
+            ):  # many a frame is shown again
+                found, odd = heads(shown.pixels, thorough=before is None)
+            seen.add(found, odd, shown.at_ms)
+            before = shown
+            due_ms = shown.at_ms + step_ms
+    seen.moving = frames > 1
+    return seen
 
 
 def _watch(path: Path, step_s: float, told: Callable[[int], None]) -> Seen:

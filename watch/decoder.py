@@ -1,12 +1,14 @@
 """The child process that decodes one picture. Started as a script; imports Pillow after its limits are set.
 
 Reads the file from standard input, writes `P`, width and height as u32 big endian and BGR bytes to standard output,
-or `R` and a slug that says why it refused.
+or `R` and a slug that says why it refused. With `--frames` every frame of an animated picture comes so, each behind
+`F` and its moment in ms as u64, and `E` behind the last one; a refusal may come in between.
 """
 
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +19,19 @@ MAX_SIDE = 65_535
 MEMORY_BYTES = 1_000 * 2**20
 STRIP_ROWS = 256
 CPU_SECONDS = 20
+FRAMES_CPU_SECONDS = 120
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+ANIMATED = ("PNG", "WEBP", "GIF")  # what follows the first picture of a JPEG is a depth map or the like
+# Browsers take so short a time, which files often state, for this longer one.
+SHORT_MS, SHORT_TAKEN_FOR_MS = 10, 100
 PIXELS = b"P"
+FRAME = b"F"
+END = b"E"
 REFUSED = b"R"
+FRAMES = "--frames"
 REASONS = frozenset({"picture-damaged", "picture-too-large", "picture-other-kind"})
 SIZE = struct.Struct(">II")
+MOMENT = struct.Struct(">Q")
 
 
 class RefusedError(Exception):
@@ -30,14 +40,18 @@ class RefusedError(Exception):
 
 def main() -> int:
     """Decode standard input to standard output."""
-    limit()
+    moving = sys.argv[1:] == [FRAMES]
+    limit(FRAMES_CPU_SECONDS if moving else CPU_SECONDS)
     data = sys.stdin.buffer.read()
     out = sys.stdout.buffer
     try:
-        picture = decode(data)
-        out.write(PIXELS + SIZE.pack(*picture.size))
-        for strip in strips(picture):
-            out.write(strip)
+        if moving:
+            for at_ms, picture in frames(data):
+                out.write(FRAME + MOMENT.pack(at_ms))
+                _write(picture)
+            out.write(END)
+        else:
+            _write(decode(data))
     except RefusedError as error:
         out.write(REFUSED + str(error).encode("ascii"))
     except MemoryError:
@@ -46,13 +60,19 @@ def main() -> int:
     return 0
 
 
-def limit() -> None:
+def _write(picture: "Image.Image") -> None:
+    sys.stdout.buffer.write(PIXELS + SIZE.pack(*picture.size))
+    for strip in strips(picture):
+        sys.stdout.buffer.write(strip)
+
+
+def limit(cpu_seconds: int = CPU_SECONDS) -> None:
     """Take away what decoding has no use for: memory, CPU time, writing files, leaving a core."""
     if sys.platform != "win32":  # no such limits there; the parent's wall time and the size checks remain
         import resource  # noqa: PLC0415 - POSIX only
 
         for kind, most in (
-            (resource.RLIMIT_CPU, CPU_SECONDS),
+            (resource.RLIMIT_CPU, cpu_seconds),
             (resource.RLIMIT_AS, MEMORY_BYTES),
             (resource.RLIMIT_FSIZE, 0),
             (resource.RLIMIT_CORE, 0),
@@ -68,22 +88,63 @@ def limit() -> None:
 
 def decode(data: bytes) -> "Image.Image":
     """Return the first frame, upright; raises RefusedError."""
+    return _upright(_open(data))
+
+
+def frames(data: bytes) -> "Iterator[tuple[int, Image.Image]]":
+    """Yield each frame, upright, with the moment at which it appears, in ms from the first; raises RefusedError."""
+    picture = _open(data)
+    number, at_ms = 0, 0.0
+    while True:
+        yield round(at_ms), _upright(picture.copy())
+        if picture.format not in ANIMATED:
+            return
+        at_ms += _lasts_ms(picture, number)
+        number += 1
+        with _refusing():
+            try:
+                picture.seek(number)
+            except EOFError:
+                return
+            picture.load()
+
+
+def _lasts_ms(picture: "Image.Image", number: int) -> float:
+    if number == 0 and getattr(picture, "default_image", False):
+        return 0  # of an APNG: shown only by programs that know nothing of its frames
+    stated = float(picture.info.get("duration", 0))
+    return stated if stated > SHORT_MS else SHORT_TAKEN_FOR_MS
+
+
+def _open(data: bytes) -> "Image.Image":
     import io  # noqa: PLC0415 - imported under the limits
     import warnings  # noqa: PLC0415
 
-    from PIL import Image, ImageFile, UnidentifiedImageError  # noqa: PLC0415
+    from PIL import Image, ImageFile  # noqa: PLC0415
 
     warnings.simplefilter("error")
     # Many cameras and apps write EXIF that Pillow grumbles about; the pixels are sound.
     warnings.filterwarnings("ignore", message=".*EXIF")
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
+    with _refusing():
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = picture.size
         too_large = width * height > MAX_PIXELS or max(width, height) > MAX_SIDE
         if not too_large:
             picture.load()
+    if too_large:
+        raise RefusedError("picture-too-large")
+    return picture
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn what Pillow raises into a refusal."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
+
+    try:
+        yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedError("picture-too-large") from error
     except UnidentifiedImageError as error:
@@ -92,9 +153,6 @@ def decode(data: bytes) -> "Image.Image":
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
         raise RefusedError("picture-damaged") from error
-    if too_large:
-        raise RefusedError("picture-too-large")
-    return _upright(picture)
 
 
 def _upright(picture: "Image.Image") -> "Image.Image":

@@ -89,25 +89,35 @@ def decode(data: bytes, name: str, wall_seconds: float = WALL_SECONDS) -> NDArra
     return np.frombuffer(answer, np.uint8, offset=start).reshape(height, width, 3)
 
 
-def _run_child(data: bytes, name: str, wall_seconds: float) -> bytes:
+def start_child(*options: str) -> "subprocess.Popen[bytes]":
+    """Start the process that decodes, with pipes to and from it; raises SakigakeError."""
     # -I: neither the current folder nor PYTHON* variables nor the user's site-packages reach the child.
-    command = [sys.executable, "-I", "-B", str(Path(decoder.__file__).resolve())]
+    command = [sys.executable, "-I", "-B", str(Path(decoder.__file__).resolve()), *options]
     environment = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
     try:
-        done = subprocess.run(  # noqa: PLW1510 - the exit code is read below
+        return subprocess.Popen(
             command,
-            input=data,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
-            timeout=wall_seconds,
             start_new_session=sys.platform != "win32",
         )
-    except subprocess.TimeoutExpired as error:
-        raise UsageError("picture-too-slow", name=name) from error
     except OSError as error:
         raise SakigakeError("picture-decoder-gone", why=error) from error
-    if done.returncode:
+
+
+def _run_child(data: bytes, name: str, wall_seconds: float) -> bytes:
+    with start_child() as process:
+        try:
+            answer, _ = process.communicate(data, wall_seconds)
+        except subprocess.TimeoutExpired as error:
+            raise UsageError("picture-too-slow", name=name) from error
+        except OSError as error:
+            raise SakigakeError("picture-decoder-gone", why=error) from error
+        finally:
+            process.kill()
+    if process.returncode:
         # Killed by a limit: out of memory or CPU.
-        raise UsageError("picture-too-large" if done.returncode < 0 else "picture-damaged", name=name)
-    return done.stdout
+        raise UsageError("picture-too-large" if process.returncode < 0 else "picture-damaged", name=name)
+    return answer

@@ -108,6 +108,8 @@ def _print(seen: dict[Path, Any], answers: dict[Any, Any]) -> None:
             click.echo(f"  {say('witness.code', where=where, size=head.size, ledger=head.ledger, fit=fit)}")
         if each.odd:
             click.echo(f"  {say('witness.odd', count=each.odd)}")
+        if each.cut:
+            click.echo(f"  {say('witness.cut', frames=each.frames)}")
     fits = [answer.fit.value for answer in answers.values()]
     if not fits:
         click.echo(say("witness.none"))
@@ -129,6 +131,7 @@ def _record(seen: dict[Path, Any], answers: dict[Any, Any]) -> dict[str, Any]:
                 "name": path.name,
                 "looks": each.frames,
                 "odd": each.odd,
+                "cut": each.cut,
                 "codes": [
                     {
                         "code": head.code,
