@@ -16,12 +16,14 @@ def open_store(settings: Settings) -> SqliteStore:
 
 
 def find(store: SqliteStore, wanted: str) -> Session:
-    """Return the newest session for "last", else the one whose id is, or uniquely begins with, `wanted`."""
+    """Return the newest session with an entry for "last", else the one whose id is, or uniquely begins with, `wanted`."""
     sessions = store.sessions()
     if not sessions:
         raise NotFoundError("nothing-recorded")
     if wanted == "last":
-        return sessions[-1]
+        # One without was cut off before its first: it would hide what was recorded until then.
+        begun = (each for each in reversed(sessions) if store.last_entry(each.id))
+        return next(begun, sessions[-1])
     exact = [session for session in sessions if session.id == wanted]
     matching = exact or [session for session in sessions if wanted and session.id.startswith(wanted)]
     if len(matching) != 1:

@@ -208,6 +208,8 @@ class Ledger:
                 earlier.append(self._add(len(earlier), self._owed, authorities))
             self._owed = None
         last = earlier[-1] if earlier else None
+        if not self.size:
+            return None
         if last and last.size == self.size:
             return last if len(earlier) > known else None
         token = self._store.newest_token(self.session.id)

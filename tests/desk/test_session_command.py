@@ -6,11 +6,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from sakigake.model import EntryType
+from sakigake.model import EntryType, Session
 from sakigake.settings import load
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.keys import Keys
@@ -67,6 +68,23 @@ def test_a_session_cut_off_is_closed_once(home: Path, tmp_path: Path) -> None:
     pair = sakigake(home, "verify", str(tmp_path / "open.zip"), "--against", str(tmp_path / "closed.zip"))
     assert "the same ledger" in pair.stdout
     assert "記録の終わり: あり" in sakigake(home, "session", "close", lang="ja").stdout
+
+
+def test_a_session_cut_off_before_its_first_entry_hides_no_other(home: Path, tmp_path: Path) -> None:
+    session = crashed(home)
+    empty = Session("29990101-000000-abcd", "ab" * 16, datetime(2999, 1, 1, tzinfo=UTC), "screen")
+    with Kept(home) as kept:
+        kept.store.add_session(empty, Keys.open(kept.settings.keys).public)
+    done = sakigake(home, "export", "--no-stamp", "-o", str(tmp_path / "last.zip"))
+    assert done.returncode == 0, done.stderr
+    assert session in done.stdout
+    for command in (("export", empty.id, "-o", str(tmp_path / "empty.zip")), ("session", "close", empty.id)):
+        done = sakigake(home, *command)
+        assert done.returncode == 4, done.stderr
+    assert sakigake(home, "timeline", "show", empty.id).returncode == 0
+    # Nothing is signed of what has no entry.
+    assert not (home / "keys" / "heads" / f"{empty.ledger}.head").exists()
+    assert (home / "keys" / "heads").is_dir()
 
 
 def test_not_while_it_is_recorded(home: Path) -> None:
