@@ -29,9 +29,11 @@ def take_up(
 
     Raises SakigakeError (`ledger-behind`) with nothing written when the database lacks what was signed last.
     """
-    key = keys.of(store.public_key(session.id))
+    public = store.public_key(session.id)
+    key = keys.of(public)
     ledger = Ledger.resume(store, session, key or keys.current, clock, keys.heads)
-    if ledger.size == rotation.PLACE and key is keys.current and (before := keys.predecessor()):
+    # The power went between the first two entries; the key may have been changed once more since.
+    if ledger.size == rotation.PLACE and key is not None and (before := keys.predecessor(public)):
         acknowledge(ledger.continue_key(before.key, before.reason), session)
     info: Info = {"leftovers": leftovers}
     if ledger.headless:

@@ -35,7 +35,9 @@ def show(as_json: bool) -> None:
     passphrase.provide(folder)
     kept = keys.Keys(folder, keys.load(path))
     step, before = kept.step(), kept.predecessor()
-    older = {each: _opened(each) for each in keys.files(folder) if each != path}
+    # A rotation that was cut off may have put a copy of the key in force aside.
+    opened = {each: _opened(each) for each in keys.files(folder) if each != path}
+    older = {each: public for each, public in opened.items() if public != kept.public.hex()}
     exposed = sys.platform != "win32" and bool(path.stat().st_mode & OTHERS)
     keeping = keys.kept_as(path.read_bytes())
     if as_json:

@@ -67,13 +67,14 @@ class Keys:
         """Return the private key of a public one, the key in force or an older one; None when it cannot be opened."""
         return self.current if public == self.public else find(self._folder, public)
 
-    def step(self) -> Step | None:
-        """Return the rotation that the key in force came from."""
-        return next((step for step in steps(self._folder) if step.new == self.public.hex()), None)
+    def step(self, public: bytes | None = None) -> Step | None:
+        """Return the rotation that a key came from, the one in force unless another is named."""
+        wanted = (public or self.public).hex()
+        return next((step for step in steps(self._folder) if step.new == wanted), None)
 
-    def predecessor(self) -> Predecessor | None:
-        """Return the key before this one; None when there was none or it cannot be opened any more."""
-        step = self.step()
+    def predecessor(self, public: bytes | None = None) -> Predecessor | None:
+        """Return the key before this one, or before another; None: there was none or it cannot be opened any more."""
+        step = self.step(public)
         old = find(self._folder, bytes.fromhex(step.old)) if step and step.old else None
         return Predecessor(old, step.reason) if step and old else None
 

@@ -138,6 +138,18 @@ def test_a_key_put_there_by_hand_is_noticed_at_the_next_start(home: Path) -> Non
     assert "no rotation leads to it" not in sakigake(home, "record", "start", *paths, "--once").stdout
 
 
+def test_a_copy_that_a_rotation_cut_off_has_put_aside_is_no_older_key(home: Path) -> None:
+    recorded(home)
+    now = (home / "keys" / keys.KEY_FILE).read_bytes()
+    public = json.loads(sakigake(home, "key", "show", "--json").stdout)["key"]
+    (home / "keys" / f"ed25519-{public[:8]}.pem").write_bytes(now)
+    assert json.loads(sakigake(home, "key", "show", "--json").stdout)["older"] == []
+    assert sakigake(home, "key", "rotate").returncode == 0
+    assert [each["key"] for each in json.loads(sakigake(home, "key", "show", "--json").stdout)["older"]] == [
+        public
+    ]
+
+
 def test_a_passphrase_is_set_used_and_taken_off(home: Path) -> None:
     session = recorded(home)
     assert sakigake(home, "key", "passphrase").returncode == 2  # nothing was typed
