@@ -30,15 +30,12 @@ from watch.compare.engine import FULL, MIRROR, TRIM, TRIM_MIRROR
 from watch.compare.measures import Matrix
 
 ABOVE = 0.1  # the tail is fitted to the best-scoring tenth of unrelated posts
-SHAPE = {"layout_map_v1": 1.0, "edge_layout_v1": 0.15}
+SHAPE = {"layout_on_stage_v1": 0.5, "layout_on_post_v1": 0.5, "edge_layout_v1": 0.05}
 COLOUR = {"oklab_thumb_8_v1": 1.0}
-# How the budget of false alarms is spent; the sum is 1. Most posts are shown as they are.
-SHARES = {
-    FULL: {"shape": 0.50, "colour": 0.15},
-    MIRROR: {"shape": 0.12, "colour": 0.03},
-    TRIM: {"shape": 0.10, "colour": 0.05},
-    TRIM_MIRROR: {"shape": 0.04, "colour": 0.01},
-}
+# How the budget of false alarms is spent, on posts without and with a frame or margins; each sums up to 1.
+SHARES = {FULL: 0.80, MIRROR: 0.20}
+FRAMED = {FULL: 0.40, MIRROR: 0.10, TRIM: 0.40, TRIM_MIRROR: 0.10}
+OF_CHANNEL = {"shape": 0.88, "colour": 0.12}
 CHANNELS = {"shape": SHAPE, "colour": COLOUR}
 SOME, STRONG = 0.01, 0.001  # of unrelated posts against a gallery
 GRID = tuple(round(0.1 * step, 1) for step in range(-10, 101))
@@ -72,10 +69,9 @@ def fit(parts: Sequence[Part], posts: Sequence[Mask], stages: Sequence[Mask]) ->
         return best_wrong(values[chosen], against[chosen])
 
     fitted: Fitted = {}
-    for view, shares in SHARES.items():
+    for view in FRAMED:
         channels = []
-        for name, share in shares.items():
-            weights = CHANNELS[name]
+        for name, weights in CHANNELS.items():
             tails = {
                 measure: tail(
                     np.concatenate(
@@ -98,7 +94,9 @@ def fit(parts: Sequence[Part], posts: Sequence[Mask], stages: Sequence[Mask]) ->
                 for _, scores in parts
             ]
             joint = tail(np.concatenate([best(n, view, values) for n, values in enumerate(voted)]))
-            channels.append(Channel(name, weights, tails, joint, share))
+            part = OF_CHANNEL[name]
+            spent = (round(shares.get(view, 0) * part, 4) for shares in (SHARES, FRAMED))
+            channels.append(Channel(name, weights, tails, joint, *spent))
         fitted[view] = tuple(channels)
     return fitted
 
@@ -226,7 +224,7 @@ def record(corpus: Corpus, parts: Sequence[Part], margins: tuple[float, float]) 
     kinds = Counter(genre(negative.group) for negative in corpus.negatives)
     cohort = cohorts.load()
     return {
-        "version": "calibration/2",
+        "version": "calibration/3",
         "fingerprint": VERSION,
         "cohort": {"version": cohort.version, "sha256": cohort.digest},
         "stages": len(parts[0][0].stages),
@@ -251,6 +249,7 @@ def _reaching(values: Matrix) -> list[int]:
 def _channel(channel: Channel) -> dict[str, Any]:
     return {
         "share": channel.share,
+        "framed": channel.framed,
         "measures": {
             name: {"weight": weight, "tail": _tail(channel.tails[name])}
             for name, weight in channel.weights.items()

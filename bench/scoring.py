@@ -10,7 +10,7 @@ from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import Descriptors
 from watch.compare.calibration import Calibration, Channel, combine
 from watch.compare.cohort import Cohort
-from watch.compare.engine import VIEWS, Gallery, comparable, gallery, score_views
+from watch.compare.engine import FULL, TRIM, VIEWS, Gallery, comparable, gallery, score_views
 from watch.compare.measures import Matrix, names
 
 REFUSED = np.float32(-99.0)  # of a post or a stage that carries too little
@@ -26,13 +26,15 @@ class Scores:
 
     def surprise(self, views: Mapping[str, tuple[Channel, ...]]) -> Matrix:
         """Return the calibrated value of every post and stage; REFUSED where either carries too little."""
-        best: Matrix | None = None
-        for view, channels in views.items():
-            value = combine(channels, self.normalised[view])
-            value[~self.present[view]] = REFUSED
-            best = value if best is None else np.maximum(best, value)
-        if best is None:
-            raise ValueError("a calibration without views")
+        shape = next(iter(self.normalised[FULL].values())).shape
+        best = np.full(shape, REFUSED, np.float32)
+        for framed in (False, True):
+            of_kind = self.present[TRIM] == framed
+            for view, channels in views.items():
+                chosen = np.flatnonzero(self.present[view] & of_kind)
+                scores = {name: values[chosen] for name, values in self.normalised[view].items()}
+                if chosen.size:
+                    best[chosen] = np.maximum(best[chosen], combine(channels, scores, framed=framed))
         best[:, ~self.stage_usable] = REFUSED
         return best
 

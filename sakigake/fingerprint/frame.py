@@ -1,20 +1,25 @@
 """What an app shows around a picture: bars with words and buttons, found by the straight line where the picture begins.
 
 A bar with a word in it is no uniform margin, so `trim_v1` stops at it. But between bar and picture runs an edge across
-the whole picture, and nothing on its far side does.
+the whole picture, and on its far side one colour prevails between the words.
 """
 
 import cv2
 import numpy as np
 
-from sakigake.fingerprint.views import Floats, Pixels, check_pixels, trim_v1
+from sakigake.fingerprint.views import Pixels, check_pixels, trim_v1
+
+Small = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
 
 _SIDE = 192
 _STEP = 14  # of one channel across two rows, of 255
-_ACROSS = 0.66  # of the middle three fifths of a line: bars on the other two sides cover the rest
+_ACROSS = 0.72  # of the middle three fifths of a line: bars on the other two sides cover the rest
 _LIMIT = 0.3
 _KEPT = 0.35
-_QUIET = 0.25  # of the pixels outside the line have such a step at most: words, a button
+_GROUND = (
+    0.4  # of the pixels outside the line have the bar's own colour at least; the rest are words, a button
+)
+_NEAR = 8  # of one channel from that colour
 _LEAST = 2
 
 
@@ -35,21 +40,24 @@ def inside_v1(pixels: Pixels) -> Pixels:
     ]
 
 
-def _lines(rows: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> tuple[float, float]:
+def _lines(rows: Small) -> tuple[float, float]:
     """Return where the picture begins and ends along the first axis, as shares of it; 0 and 1 without a line."""
     count, across = rows.shape[:2]
-    steps = np.abs(rows[2:] - rows[:-2]).max(axis=2) > _STEP
-    share = np.asarray(steps[:, across // 5 : across - across // 5].mean(axis=1), np.float32)
-    start, end = _first(share), _first(share[::-1])
+    middle = rows[:, across // 5 : across - across // 5]
+    start, end = _first(middle), _first(middle[::-1])
     return (start / count if start else 0), (1 - end / count if end else 1)
 
 
-def _first(share: Floats) -> float:
+def _first(rows: Small) -> float:
     """Return how many rows lie outside the first line; 0 when there is none or what lies outside is no bar."""
-    found = np.flatnonzero(share[: int((len(share) + 2) * _LIMIT)] >= _ACROSS)
-    if not found.size:
-        return 0
-    at = int(found[0])
-    at += int(share[at : at + 3].argmax())  # a line blurred by shrinking spans some rows
-    quiet = at >= _LEAST and float(share[: at - 1].mean()) <= _QUIET
-    return at + 1.5 if quiet else 0
+    steps = np.abs(rows[2:] - rows[:-2]).max(axis=2) > _STEP
+    share = steps.mean(axis=1)
+    for line in np.flatnonzero(share[: int(len(rows) * _LIMIT)] >= _ACROSS):
+        at = int(line) + int(share[line : line + 3].argmax())  # a line blurred by shrinking spans some rows
+        if at < _LEAST:
+            continue
+        outside = rows[:at]
+        ground = np.median(outside.reshape(-1, 3), axis=0)
+        near = np.abs(outside - ground).max(axis=2) <= _NEAR
+        return at + 1.5 if near.mean() >= _GROUND else 0
+    return 0

@@ -2,7 +2,8 @@
 
 All is on one scale, `surprise`: minus log10 of the probability that an unrelated post reaches a value against `stages`
 recorded stages. Each measure and view has its own fitted tail; measures and views share one budget of false alarms
-(their `share`s add up to 1), so that taking the largest over them costs nothing that is not paid for.
+(their `share`s add up to 1), so that taking the largest over them costs nothing that is not paid for. A post in a frame
+has two views more, and a budget of its own.
 """
 
 import json
@@ -41,13 +42,17 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Measures that vote together: a weighted sum of their surprises, calibrated again as `joint`."""
+    """Measures that vote together: a weighted sum of their surprises, calibrated again as `joint`.
+
+    `share` is what they may spend on a post without a frame, `framed` on one with a frame or margins.
+    """
 
     name: str
     weights: Mapping[str, float]
     tails: Mapping[str, Tail]
     joint: Tail
     share: float
+    framed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +120,19 @@ def upper_bound(reached: int, total: int) -> float:
     return min(1.0, limit / total)
 
 
-def combine(channels: Sequence[Channel], scores: Mapping[str, Matrix]) -> Matrix:
-    """Return the surprise of one view from its normalised scores by measure; its shares are charged for."""
+def combine(channels: Sequence[Channel], scores: Mapping[str, Matrix], *, framed: bool) -> Matrix:
+    """Return the surprise of one view from its normalised scores by measure; its shares are charged for.
+
+    `framed` says whether the post has a view without its frame.
+    """
     best: Matrix | None = None
     for channel in channels:
         voted = sum(
             (weight * channel.tails[name].surprise(scores[name]) for name, weight in channel.weights.items()),
             start=np.zeros((), np.float32),
         )
-        charged = channel.joint.surprise(voted) + np.float32(math.log10(channel.share))
+        share = channel.framed if framed else channel.share
+        charged = channel.joint.surprise(voted) + np.float32(math.log10(share))
         best = charged if best is None else np.maximum(best, charged)
     if best is None:
         raise ValueError("a view without channels")
@@ -150,6 +159,7 @@ def parse(record: Mapping[str, Any]) -> Calibration:
                 tails={key: _tail(value["tail"]) for key, value in channel["measures"].items()},
                 joint=_tail(channel["joint"]),
                 share=float(channel["share"]),
+                framed=float(channel.get("framed", channel["share"])),
             )
             for name, channel in channels.items()
         )

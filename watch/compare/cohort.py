@@ -8,6 +8,7 @@ Matějka et al., "Analysis of Score Normalization in Multilingual Speaker Recogn
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from sakigake import resources
 from sakigake.errors import ConfigError
 from sakigake.fingerprint.vector import V1, VERSION
-from watch.compare.measures import MEASURES, Matrix, unit
+from watch.compare.measures import MEASURES, PARTS, Matrix, Ready, prepared, unit
 
 TOP = 100
 NAMES = {V1: "cohort-v1", VERSION: "cohort-v2"}
@@ -25,15 +26,17 @@ NAMES = {V1: "cohort-v1", VERSION: "cohort-v2"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cohort:
-    """Rows of each measure; `version` names the set, `digest` is the SHA-256 of the file it came from.
+    """Rows of each part of its pictures' fingerprints, and the same made `ready` for comparing.
 
-    `fingerprint` is the version of the fingerprints that it can be compared with.
+    `version` names the set, `digest` is the SHA-256 of the file it came from, `fingerprint` the version of the
+    fingerprints that it can be compared with.
     """
 
     version: str
     fingerprint: str
     digest: str
     rows: dict[str, Matrix]
+    ready: dict[str, Ready]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,16 +57,22 @@ def load(fingerprint: str = VERSION) -> Cohort:
     if digest != about["sha256"] or about["fingerprint"] != fingerprint:
         raise ConfigError("check-data-damaged", name=f"{name}.npz")
     with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-        rows = {
-            measure.name: unit(arrays[measure.name].astype(np.float32)) for measure in MEASURES[fingerprint]
-        }
-    return Cohort(str(about["version"]), fingerprint, digest, rows)
+        rows = {part: unit(arrays[part].astype(np.float32)) for part in PARTS[fingerprint]}
+    return Cohort(str(about["version"]), fingerprint, digest, rows, prepared(rows))
 
 
-def against(cohort: Cohort, rows: dict[str, Matrix]) -> dict[str, Against]:
-    """Return, for each measure, how the pictures behind `rows` score against the cohort's closest pictures."""
+def beside_posts(cohort: Cohort, posts: Mapping[str, Ready]) -> dict[str, Against]:
+    """Return, for each measure, how posts score against the cohort's closest pictures as stages."""
     return {
-        measure.name: top(rows[measure.name] @ cohort.rows[measure.name].T, measure.floor)
+        measure.name: top(measure.compare(posts[measure.part], cohort.ready[measure.part]), measure.floor)
+        for measure in MEASURES[cohort.fingerprint]
+    }
+
+
+def beside_stages(cohort: Cohort, stages: Mapping[str, Ready]) -> dict[str, Against]:
+    """Return, for each measure, how stages score against the cohort's closest pictures as posts."""
+    return {
+        measure.name: top(measure.compare(cohort.ready[measure.part], stages[measure.part]).T, measure.floor)
         for measure in MEASURES[cohort.fingerprint]
     }
 

@@ -22,7 +22,7 @@ from sakigake.model import Score
 from watch.compare import cohort as cohorts
 from watch.compare.calibration import Calibration, combine
 from watch.compare.cohort import Against, Cohort
-from watch.compare.measures import Matrix, rows_of
+from watch.compare.measures import MEASURES, Matrix, Ready, prepared, rows_of
 
 FULL, MIRROR, TRIM, TRIM_MIRROR = "full", "mirror", "trim", "trim-mirror"
 VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR)
@@ -30,9 +30,9 @@ VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
-    """Stages made ready for comparing: their rows and how they score against the cohort."""
+    """Stages made ready for comparing, and how they score against the cohort."""
 
-    rows: dict[str, Matrix]
+    ready: dict[str, Ready]
     against: dict[str, Against]
     size: int
     version: str
@@ -93,8 +93,8 @@ def gallery(stages: Sequence[Descriptors], cohort: Cohort) -> Gallery:
     """Return the stages made ready; raises UsageError when their fingerprints are of different versions."""
     for stage in stages:
         require_same_version(stage.version, cohort.fingerprint)
-    rows = rows_of(stages)
-    return Gallery(rows, cohorts.against(cohort, rows), len(stages), stages[0].version)
+    ready = prepared(rows_of(stages))
+    return Gallery(ready, cohorts.beside_stages(cohort, ready), len(stages), stages[0].version)
 
 
 def match(
@@ -107,7 +107,11 @@ def match(
     raw, normalised = score_views([views[name] for name in names], stages, cohort)
     surprise = np.stack(
         [
-            combine(calibration.views[name], {key: values[number] for key, values in normalised.items()})
+            combine(
+                calibration.views[name],
+                {key: values[number] for key, values in normalised.items()},
+                framed=TRIM in names,
+            )
             for number, name in enumerate(names)
         ]
     )
@@ -124,10 +128,13 @@ def score_views(
     views: Sequence[Descriptors], stages: Gallery, cohort: Cohort
 ) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
     """Return raw and normalised scores (views x stages) by measure."""
-    rows = rows_of(views)
-    beside = cohorts.against(cohort, rows)
-    raw = {name: rows[name] @ stages.rows[name].T for name in rows}
-    return raw, {name: cohorts.normalise(raw[name], beside[name], stages.against[name]) for name in rows}
+    ready = prepared(rows_of(views))
+    beside = cohorts.beside_posts(cohort, ready)
+    raw = {
+        measure.name: measure.compare(ready[measure.part], stages.ready[measure.part])
+        for measure in MEASURES[stages.version]
+    }
+    return raw, {name: cohorts.normalise(raw[name], beside[name], stages.against[name]) for name in raw}
 
 
 def _by_view(names: Sequence[str], scores: Mapping[str, Matrix]) -> dict[str, dict[str, Matrix]]:

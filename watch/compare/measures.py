@@ -1,4 +1,8 @@
-"""What two fingerprints are compared by: each measure turns fingerprints into rows whose dot product is a cosine."""
+"""What two fingerprints are compared by.
+
+A fingerprint has parts; `rows_of` turns each into rows of unit length, `prepared` makes them ready for comparing. A
+measure compares one part of posts with the same part of stages.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +13,10 @@ from numpy.typing import NDArray
 from sakigake.fingerprint.colour import shrink_thumb_v1
 from sakigake.fingerprint.layout_map import CHANNELS
 from sakigake.fingerprint.vector import V1, VERSION, Descriptors
+from watch.compare.masked import Masked, masked, under
 
 Matrix = NDArray[np.float32]
+Ready = Matrix | Masked
 
 _THUMB = 8
 _CHROMA_WEIGHT = 2.0
@@ -18,15 +24,16 @@ _CHROMA_WEIGHT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One way to compare: `rows` makes unit vectors, `floor` bounds the spread of cohort scores from below.
+    """One way to compare: `compare` turns a part of posts and of stages, made ready, into scores (posts x stages).
 
-    A picture of simple shapes has nearly equal scores with the whole cohort; without a floor any small excess would
-    count as many deviations.
+    `floor` bounds the spread of cohort scores from below. A picture of simple shapes has nearly equal scores with the
+    whole cohort; without a floor any small excess would count as many deviations.
     """
 
     name: str
+    part: str
     floor: float
-    rows: Callable[[Sequence[Descriptors]], Matrix]
+    compare: Callable[[Ready, Ready], Matrix]
 
 
 def unit(rows: Matrix) -> Matrix:
@@ -58,12 +65,44 @@ def _thumbs(pictures: Sequence[Descriptors]) -> Matrix:
     return unit(centred.reshape(len(pictures), -1))
 
 
+def _cosine(posts: Ready, stages: Ready) -> Matrix:
+    if isinstance(posts, Masked) or isinstance(stages, Masked):
+        raise TypeError("layout maps are compared under masks")
+    return np.asarray(posts @ stages.T, np.float32)
+
+
+def _on_stage(posts: Ready, stages: Ready) -> Matrix:
+    """Compare maps where the stage has something: a rough of a few strokes does not care for a post's ground."""
+    return under(_maps(posts), _maps(stages))
+
+
+def _on_post(posts: Ready, stages: Ready) -> Matrix:
+    """Compare maps where the post has something."""
+    return np.ascontiguousarray(under(_maps(stages), _maps(posts)).T)
+
+
+def _maps(ready: Ready) -> Masked:
+    if isinstance(ready, Masked):
+        return ready
+    raise TypeError("only layout maps have masks")
+
+
+_MAP, _EDGE, _GRADIENT, _THUMBS = "layout_map_v1", "edge_layout_v1", "gradient_v1", "oklab_thumb_8_v1"
+PARTS: Mapping[str, Mapping[str, Callable[[Sequence[Descriptors]], Matrix]]] = {
+    V1: {_EDGE: _edges, _GRADIENT: _gradients, _THUMBS: _thumbs},
+    VERSION: {_MAP: _layouts, _EDGE: _edges, _THUMBS: _thumbs},
+}
 # The floors were set on the development corpus (docs/matching.md).
-_EDGES = Measure("edge_layout_v1", 0.02, _edges)
-_COLOURS = Measure("oklab_thumb_8_v1", 0.10, _thumbs)
+_EDGES = Measure(_EDGE, _EDGE, 0.02, _cosine)
+_COLOURS = Measure(_THUMBS, _THUMBS, 0.10, _cosine)
 MEASURES: Mapping[str, tuple[Measure, ...]] = {
-    V1: (_EDGES, Measure("gradient_v1", 0.03, _gradients), _COLOURS),
-    VERSION: (Measure("layout_map_v1", 0.03, _layouts), _EDGES, _COLOURS),
+    V1: (_EDGES, Measure(_GRADIENT, _GRADIENT, 0.03, _cosine), _COLOURS),
+    VERSION: (
+        Measure("layout_on_stage_v1", _MAP, 0.03, _on_stage),
+        Measure("layout_on_post_v1", _MAP, 0.03, _on_post),
+        _EDGES,
+        _COLOURS,
+    ),
 }
 
 
@@ -73,5 +112,10 @@ def names(version: str) -> tuple[str, ...]:
 
 
 def rows_of(pictures: Sequence[Descriptors]) -> dict[str, Matrix]:
-    """Return the rows of each measure, by its name; the pictures' fingerprints are of one version."""
-    return {measure.name: measure.rows(pictures) for measure in MEASURES[pictures[0].version]}
+    """Return the rows of each part, by its name; the pictures' fingerprints are of one version."""
+    return {name: rows(pictures) for name, rows in PARTS[pictures[0].version].items()}
+
+
+def prepared(rows: Mapping[str, Matrix]) -> dict[str, Ready]:
+    """Return the rows of each part ready for comparing."""
+    return {name: masked(values) if name == _MAP else values for name, values in rows.items()}
