@@ -1,6 +1,6 @@
-"""Judge the matcher on a corpus: `python -m bench.match --corpus DIR --json FILE [--loose]`.
+"""Judge the matcher on a corpus: `python -m bench.match --corpus DIR --json FILE [--loose] [--sheets DIR]`.
 
-JSON: `per_post.<level>`, `pair`, `attacks.<name>`, `cost`, and the same for each of `peers`.
+JSON: `per_post.<level>`, `pair`, `attacks.<name>`, `ladder.<strength>`, `cost`, and the same for each of `peers`.
 
 Shipped cohort, shipped calibration, shipped levels; nothing is fitted on DIR. An unrelated post counts as a false
 alarm when any stage of the gallery reaches a level; an output counts as found when its true stage does.
@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from bench import sheets
 from bench.calibrate import all_views, genre
+from bench.ladder import RUNGS, rung
 from bench.peers import available, scores
 from bench.protocol import ATTACKS, Corpus, Layout, Mask, lay_out, picture, read
 from bench.scoring import best_wrong, charged, ready, score
@@ -80,7 +82,9 @@ def judge(
         }
 
     def splits(hits: Mask) -> dict[str, Any]:
-        return {f"by_{name}": split(name, hits) for name in ("category", "kind", "source")}
+        return {
+            f"by_{name}": split(name, hits) for name in ("category", "kind", "source", "strength", "method")
+        }
 
     def per_post(least: float) -> dict[str, Any]:
         alarms = wrong[count:] >= least
@@ -136,8 +140,8 @@ def oracle(layout: Layout, values: Matrix) -> dict[str, float]:
     }
 
 
-def ours(corpus: Corpus, layout: Layout) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return our figures and what comparing costs."""
+def ours(corpus: Corpus, layout: Layout, folder: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return our figures and what comparing costs; sheets of misses and alarms go to `folder`, if any."""
     cohort, calibration = cohorts.load(), calibrations.load()
     files = sorted({*layout.posts, *layout.stages})
     views = dict(zip(files, all_views(corpus, files), strict=True))
@@ -156,6 +160,15 @@ def ours(corpus: Corpus, layout: Layout) -> tuple[dict[str, Any], dict[str, Any]
     levels = {"some": calibration.some, "strong": calibration.strong}
     result = judge(layout, values, levels, attacked)
     result["per_post_oracle"] = judge(layout, values, oracle(layout, values), {})["per_post"]
+    result["ladder"] = {}
+    for strength in RUNGS:
+        posts, truth = rung(corpus, layout, strength)
+        true = scored([post_views(pixels) for pixels in posts])[np.arange(len(posts)), truth]
+        result["ladder"][f"{strength:.1f}"] = {"posts": len(posts)} | {
+            f"tpr_{level}": rate(true >= least) for level, least in levels.items()
+        }
+    if folder:
+        sheets.write(folder, corpus, layout, values)
     result["refused"] = {
         "stages": int((~usable).sum()),
         "unrelated": int((values[len(outputs) :].max(axis=1) <= -99).sum()),
@@ -199,10 +212,13 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--loose", action="store_true", help="keep groups of similar pictures as negatives")
+    parser.add_argument(
+        "--sheets", type=Path, help="write sheets of the worst misses and alarms to this folder"
+    )
     options = parser.parse_args()
     corpus = read(options.corpus)
     layout = lay_out(corpus, loose=options.loose)
-    figures, spent = ours(corpus, layout)
+    figures, spent = ours(corpus, layout, options.sheets)
     peers: dict[str, Any] = {}
     for name, describe in available().items():
         outputs = [pair.post for pair in layout.pairs]
@@ -239,7 +255,7 @@ def show(result: Mapping[str, Any]) -> None:
                 f"{name:9} {level:6} found {row['tpr']} {row['tpr_ci']}"
                 f" false {row['false_posts']}/{row['posts']} {method.get('thresholds', 'shipped')}"
             )
-            for key in ("by_category", "by_kind"):
+            for key in ("by_category", "by_kind", "by_strength", "by_method"):
                 print(f"{'':16} " + " ".join(f"{label} {each['tpr']}" for label, each in row[key].items()))
             alarms = {label: each for label, each in row["false_by_genre"].items() if each["false_posts"]}
             print(
@@ -254,6 +270,10 @@ def show(result: Mapping[str, Any]) -> None:
                 for key, row in method["attacks"].items()
             )
         )
+    print(
+        "ladder "
+        + " ".join(f"{key} {row['tpr_some']}/{row['tpr_strong']}" for key, row in result["ladder"].items())
+    )
     print(f"cost {result['cost']}")
 
 

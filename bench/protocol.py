@@ -8,6 +8,7 @@ self-similar group count neither for nor against each other.
 
 import csv
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from sakigake.fingerprint.views import Pixels
 from watch.compare.engine import post_views
 
 STAGES = 1000
+IMG2IMG = "img2img"
+_IMG2IMG = ("img2img", "image-to-image", "sdedit")
 ATTACKS = ("none", "mirror", "crop", "ui", "recompress", "all")
 
 Views = Mapping[str, Descriptors]
@@ -30,13 +33,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A true pair; `source` groups pairs that come from one project."""
+    """A true pair; `source` groups pairs that come from one project, `strength` is the one its authors state, if any."""
 
     post: str
     stage: str
     category: str
     kind: str
     source: str
+    strength: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,15 @@ class Layout:
 def read(folder: Path) -> Corpus:
     """Read the tables of a corpus."""
     pairs = tuple(
-        Pair(row["output"], row["input"], row["category"], row["kind"], row["source_group"])
+        Pair(
+            row["output"],
+            row["input"],
+            row["category"],
+            row["kind"],
+            row["source_group"],
+            stated(row["strength"]),
+            IMG2IMG if any(name in row["method"].lower() for name in _IMG2IMG) else "other",
+        )
         for row in _rows(folder / "pairs.csv")
         if row["category"] != "semantic-only"
     )
@@ -93,6 +106,18 @@ def read(folder: Path) -> Corpus:
     timelines = tuple(row["file"] for row in _rows(folder / "timelines.csv"))
     families = {row["file"]: row["family"] for row in _rows(folder / "families.csv")}
     return Corpus(folder, pairs, timelines, negatives, families)
+
+
+def stated(text: str) -> str:
+    """Return a strength of 0 to 1 to one place as stated by a pair's authors, empty when they state none.
+
+    SDEdit states the step of 1,000 that it starts from, which is the same thing.
+    """
+    found = re.match(r"(t=)?([\d.]+)(/1000)?\b", text)
+    if not found or bool(found[1]) != bool(found[3]):
+        return ""
+    value = float(found[2]) / (1000 if found[3] else 1)
+    return f"{value:.1f}" if 0 < value <= 1 else ""
 
 
 def _rows(path: Path) -> Iterable[dict[str, str]]:

@@ -32,6 +32,16 @@ def test_a_frame_with_words_is_taken_off(bars: tuple[int, int, int, int], tint: 
     assert trim_v1(post).shape[0] > found.shape[0] + 30  # the words stop the older way
 
 
+def test_a_bar_full_of_words_is_a_bar() -> None:
+    """A small post with a list of names above it: few rows of the bar are without an edge."""
+    pixels = rings(220, 180)
+    post = np.asarray(cv2.copyMakeBorder(pixels, 40, 0, 0, 0, cv2.BORDER_CONSTANT, value=[15] * 3), np.uint8)
+    for y in (9, 18, 27, 36):
+        cv2.putText(post, "user_731 likes this drawing", (2, y), 0, 0.35, (128, 128, 128), 1)
+    assert (np.abs(post[:40].astype(int) - 15).max(axis=2) > 8).mean() > 0.15
+    assert abs(inside_v1(post).shape[0] - pixels.shape[0]) <= 6
+
+
 @pytest.mark.parametrize("make", [face, blocks])
 def test_a_picture_without_a_frame_is_treated_as_before(make: object) -> None:
     assert callable(make)
