@@ -113,7 +113,7 @@ def stated(text: str) -> str:
 
     SDEdit states the step of 1,000 that it starts from, which is the same thing.
     """
-    found = re.match(r"(t=)?([\d.]+)(/1000)?\b", text)
+    found = re.match(r"(t=)?([\d.]+)(/1000)?(?=\s|$)", text)
     if not found or bool(found[1]) != bool(found[3]):
         return ""
     value = float(found[2]) / (1000 if found[3] else 1)

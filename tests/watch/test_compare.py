@@ -20,14 +20,14 @@ from watch.compare import cohort as cohorts
 from watch.compare import engine
 from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Channel, Tail, combine, upper_bound
-from watch.compare.measures import MEASURES, names, rows_of
+from watch.compare.measures import MEASURES, PARTS, names, prepared, rows_of
 
 
 @pytest.mark.parametrize("version", [V1, VERSION])
 def test_the_cohort_that_ships_is_whole_and_holds_no_picture(version: str) -> None:
     cohort = cohorts.load(version)
     about = json.loads(resources.read_text(f"{cohorts.NAMES[version]}.json"))
-    assert set(cohort.rows) == set(names(version))
+    assert set(cohort.rows) == set(PARTS[version]) == {measure.part for measure in MEASURES[version]}
     sizes = {rows.shape[0] for rows in cohort.rows.values()}
     assert sizes == {about["pictures"]}
     assert about["pictures"] >= 500
@@ -52,8 +52,12 @@ def test_the_calibration_that_ships_fits_the_cohort_and_the_fingerprint(version:
     cohort = resources.read_bytes(f"{cohorts.NAMES[version]}.npz")
     assert record["cohort"]["sha256"] == hashlib.sha256(cohort).hexdigest()
     assert set(calibration.views) == set(engine.VIEWS)
-    shares = sum(channel.share for channels in calibration.views.values() for channel in channels)
-    assert shares == pytest.approx(1)
+    channels = [channel for row in calibration.views.values() for channel in row]
+    assert sum(channel.framed for channel in channels) == pytest.approx(1)
+    if version == VERSION:
+        assert sum(channel.share for channel in channels) == pytest.approx(1)
+        used = {name for channel in channels for name in channel.weights}
+        assert used == set(names(version))
     assert calibration.strong >= 3
     assert calibration.some >= 2
     counts = calibration.counts
@@ -110,13 +114,18 @@ def test_a_tail_says_how_rare_a_score_is() -> None:
 
 def test_channels_share_one_budget() -> None:
     plain = Tail(0.0, 1 / math.log(10), 0.1)
-    whole = Channel("a", {"x": 1.0}, {"x": plain}, plain, 1.0)
-    half = Channel("a", {"x": 1.0}, {"x": plain}, plain, 0.5)
+    whole = Channel("a", {"x": 1.0}, {"x": plain}, plain, 1.0, 0.25)
+    half = Channel("a", {"x": 1.0}, {"x": plain}, plain, 0.5, 0.25)
     scores = {"x": np.array([3.0], np.float32)}
-    assert combine([whole], scores)[0] - combine([half], scores)[0] == pytest.approx(math.log10(2), abs=1e-5)
-    assert combine([half, half], scores) == combine([half], scores)
+
+    def surprise(*channels: Channel, framed: bool = False) -> float:
+        return float(combine(channels, scores, framed=framed)[0])
+
+    assert surprise(whole) - surprise(half) == pytest.approx(math.log10(2), abs=1e-5)
+    assert surprise(half, half) == surprise(half)
+    assert surprise(whole) - surprise(whole, framed=True) == pytest.approx(math.log10(4), abs=1e-5)
     with pytest.raises(ValueError, match="without channels"):
-        combine([], scores)
+        combine([], scores, framed=False)
 
 
 def test_normalised_scores_are_deviations_above_the_closest_cohort() -> None:
@@ -124,14 +133,15 @@ def test_normalised_scores_are_deviations_above_the_closest_cohort() -> None:
     stages = [unpack(fingerprint_v2(picture)) for picture in pictures()[2:]]
     gallery = engine.gallery(stages, cohort)
     raw, normalised = engine.score_views(stages, gallery, cohort)
-    measure = MEASURES[VERSION][0]
-    name = measure.name
-    rows = rows_of(stages)[name]
-    top = np.sort(rows[3] @ cohort.rows[name].T)[-100:]
-    spread = max(top.std(), measure.floor)
-    expected = (raw[name][3, 3] - top.mean()) / spread
-    assert normalised[name][3, 3] == pytest.approx(expected, rel=1e-3)
-    assert np.argmax(normalised[name][3]) == 3
+    for measure in MEASURES[VERSION]:
+        own = prepared(rows_of(stages))[measure.part]
+        others = cohort.ready[measure.part]
+        expected = 0.0
+        for scores in (measure.compare(own, others)[3], measure.compare(others, own)[:, 3]):
+            top = np.sort(scores)[-100:]
+            expected += (raw[measure.name][3, 3] - top.mean()) / max(top.std(), measure.floor) / 2
+        assert normalised[measure.name][3, 3] == pytest.approx(expected, rel=1e-3)
+        assert np.argmax(normalised[measure.name][3]) == 3
 
 
 def test_a_post_is_closest_to_the_drawing_it_came_from() -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from bench import match
+from bench.ladder import RUNGS, SIDE
+from bench.ladder import redrawn as rung_of
 from bench.protocol import ATTACKS, attacked, lay_out, read, source_of
 from tests.watch.studio import drawing, redrawn
 
@@ -56,6 +58,8 @@ def small(tmp_path: Path) -> Path:
                 "output": after,
                 "category": category,
                 "kind": "anime",
+                "method": "SD img2img (SDEdit)" if number < 2 else "ControlNet canny",
+                "strength": ("0.8 (30 steps)", "t=500/1000 (README)", "30 steps", "", "1/4", "0.3")[number],
                 "source_group": f"s{number % 2}",
             }
         )
@@ -103,8 +107,12 @@ def test_layout_keeps_families_and_groups_apart(small: Path) -> None:
 @pytest.mark.slow
 def test_figures_are_the_counts(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "figures.json"
-    monkeypatch.setattr("sys.argv", ["match", "--corpus", str(small), "--json", str(target)])
+    seen = tmp_path / "sheets"
+    monkeypatch.setattr(
+        "sys.argv", ["match", "--corpus", str(small), "--json", str(target), "--sheets", str(seen)]
+    )
     assert match.main() == 0
+    assert all(cv2.imread(str(seen / name)) is not None for name in ("misses.png", "alarms.png"))
     figures = json.loads(target.read_text(encoding="utf-8"))
     assert (figures["positives"], figures["gallery"]) == (
         5,
@@ -116,6 +124,14 @@ def test_figures_are_the_counts(small: Path, tmp_path: Path, monkeypatch: pytest
     assert ours["pair"]["r1"] == 1
     assert ours["pair"]["uap"] > 0.9
     assert set(ours["attacks"]) == set(ATTACKS)
+    assert set(ours["ladder"]) == {f"{strength:.1f}" for strength in RUNGS}
+    assert ours["ladder"]["0.2"] == {"posts": 5, "tpr_some": 1, "tpr_strong": 1}
+    assert ours["per_post"]["some"]["by_strength"] == {
+        "": {"pairs": 3, "tpr": 1},
+        "0.5": {"pairs": 1, "tpr": 1},
+        "0.8": {"pairs": 1, "tpr": 1},
+    }
+    assert ours["per_post"]["some"]["by_method"]["img2img"] == {"pairs": 2, "tpr": 1}
     assert ours["attacks"]["mirror"]["r1"] == 1
     for method in (figures, *figures["peers"].values()):
         for level in ("some", "strong"):
@@ -174,3 +190,13 @@ def test_figures_on_the_development_corpus(
     assert strong["tpr"] >= 0.63
     assert ours["pair"]["r1"] >= 0.98
     assert ours["attacks"]["mirror"]["tpr_some"] >= 0.76
+
+
+def test_a_higher_rung_of_the_ladder_keeps_less() -> None:
+    pixels, donor = drawing(5, 7, (240, 320)), drawing(6, 7, (240, 320))
+    made = [rung_of(pixels, donor, strength, "a") for strength in RUNGS]
+    assert all(each.shape == (SIDE, SIDE, 3) for each in made)
+    assert np.array_equal(made[3], rung_of(pixels, donor, RUNGS[3], "a"))
+    first = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(float)
+    away = [np.abs(each - first).mean() for each in made]
+    assert away[0] < away[3] < away[-1]

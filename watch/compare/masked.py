@@ -15,6 +15,7 @@ Matrix = NDArray[np.float32]
 
 # Of an empty cell, against a mean of about one: that there is nothing counts a little.
 _LEAST_WEIGHT = np.float32(0.05)
+_BLOCK = 256  # pictures at a time, which bounds the memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,10 @@ def under(seen: Masked, masks: Masked) -> Matrix:
     """
     agreed = seen.maps @ masks.directions.T
     spread = seen.energy @ masks.weights.T
-    cells = seen.maps.reshape(len(seen.maps), CHANNELS, -1)
-    for channel in range(CHANNELS):
-        spread -= np.square(cells[:, channel] @ masks.weights.T) / masks.sums
+    for start in range(0, len(seen.maps), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        # One product for all channels: strided slices of each would be copied twelve times.
+        sums = seen.maps[block].reshape(-1, masks.weights.shape[1]) @ masks.weights.T
+        spread[block] -= np.square(sums).reshape(-1, CHANNELS, sums.shape[1]).sum(axis=1) / masks.sums
     # An empty map has no length; the least weight keeps all others far above this.
     return np.asarray(agreed / np.sqrt(np.maximum(spread, 1e-6)), np.float32)
