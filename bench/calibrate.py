@@ -25,16 +25,20 @@ from bench.protocol import Corpus, Layout, Mask, Views, lay_out, read, views_of
 from bench.scoring import Scores, best_wrong, ready, score
 from sakigake.fingerprint.vector import VERSION
 from watch.compare import cohort as cohorts
-from watch.compare.calibration import Channel, Tail
-from watch.compare.engine import FULL, MIRROR, TRIM, TRIM_MIRROR
+from watch.compare.calibration import Channel, Kind, Tail
+from watch.compare.engine import FRAME, FRAME_MIRROR, FULL, MIRROR, TRIM, TRIM_MIRROR, VIEWS
 from watch.compare.measures import Matrix
 
 ABOVE = 0.1  # the tail is fitted to the best-scoring tenth of unrelated posts
 SHAPE = {"layout_on_stage_v1": 0.5, "layout_on_post_v1": 0.5, "edge_layout_v1": 0.05}
 COLOUR = {"oklab_thumb_8_v1": 1.0}
-# How the budget of false alarms is spent, on posts without and with a frame or margins; each sums up to 1.
-SHARES = {FULL: 0.80, MIRROR: 0.20}
-FRAMED = {FULL: 0.40, MIRROR: 0.10, TRIM: 0.40, TRIM_MIRROR: 0.10}
+# How the budget of false alarms is spent on posts of each kind; each sums up to 1. What a frame shows is mostly wanted
+# without it, while a drawing on white was most often posted with its margins.
+SHARES = {
+    Kind.PLAIN: {FULL: 0.80, MIRROR: 0.20},
+    Kind.MARGINS: {FULL: 0.65, MIRROR: 0.15, TRIM: 0.15, TRIM_MIRROR: 0.05},
+    Kind.FRAMED: {FULL: 0.28, MIRROR: 0.08, FRAME: 0.50, FRAME_MIRROR: 0.14},
+}
 OF_CHANNEL = {"shape": 0.88, "colour": 0.12}
 CHANNELS = {"shape": SHAPE, "colour": COLOUR}
 SOME, STRONG = 0.01, 0.001  # of unrelated posts against a gallery
@@ -69,7 +73,7 @@ def fit(parts: Sequence[Part], posts: Sequence[Mask], stages: Sequence[Mask]) ->
         return best_wrong(values[chosen], against[chosen])
 
     fitted: Fitted = {}
-    for view in FRAMED:
+    for view in VIEWS:
         channels = []
         for name, weights in CHANNELS.items():
             tails = {
@@ -94,9 +98,12 @@ def fit(parts: Sequence[Part], posts: Sequence[Mask], stages: Sequence[Mask]) ->
                 for _, scores in parts
             ]
             joint = tail(np.concatenate([best(n, view, values) for n, values in enumerate(voted)]))
-            part = OF_CHANNEL[name]
-            spent = (round(shares.get(view, 0) * part, 4) for shares in (SHARES, FRAMED))
-            channels.append(Channel(name, weights, tails, joint, *spent))
+            shares = {
+                kind: round(share[view] * OF_CHANNEL[name], 4)
+                for kind, share in SHARES.items()
+                if view in share
+            }
+            channels.append(Channel(name, weights, tails, joint, shares))
         fitted[view] = tuple(channels)
     return fitted
 
@@ -248,8 +255,7 @@ def _reaching(values: Matrix) -> list[int]:
 
 def _channel(channel: Channel) -> dict[str, Any]:
     return {
-        "share": channel.share,
-        "framed": channel.framed,
+        "share": dict(channel.shares),
         "measures": {
             name: {"weight": weight, "tail": _tail(channel.tails[name])}
             for name, weight in channel.weights.items()

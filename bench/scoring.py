@@ -1,6 +1,6 @@
 """Scores of many posts against many stages, as the product computes them, and as matrices for counting."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +8,9 @@ import numpy as np
 from bench.protocol import Mask, Views
 from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import Descriptors
-from watch.compare.calibration import Calibration, Channel, combine
+from watch.compare.calibration import Calibration, Channel, Kind, combine
 from watch.compare.cohort import Cohort
-from watch.compare.engine import FULL, TRIM, VIEWS, Gallery, comparable, gallery, score_views
+from watch.compare.engine import FULL, VIEWS, Gallery, comparable, gallery, kind_of, score_views
 from watch.compare.measures import Matrix, names
 
 REFUSED = np.float32(-99.0)  # of a post or a stage that carries too little
@@ -28,15 +28,19 @@ class Scores:
         """Return the calibrated value of every post and stage; REFUSED where either carries too little."""
         shape = next(iter(self.normalised[FULL].values())).shape
         best = np.full(shape, REFUSED, np.float32)
-        for framed in (False, True):
-            of_kind = self.present[TRIM] == framed
+        kinds = np.array([kind_of([view for view in VIEWS if here[view]]) for here in self._rows()])
+        for kind in Kind:
             for view, channels in views.items():
-                chosen = np.flatnonzero(self.present[view] & of_kind)
+                chosen = np.flatnonzero(self.present[view] & (kinds == kind))
                 scores = {name: values[chosen] for name, values in self.normalised[view].items()}
                 if chosen.size:
-                    best[chosen] = np.maximum(best[chosen], combine(channels, scores, framed=framed))
+                    best[chosen] = np.maximum(best[chosen], combine(channels, scores, kind))
         best[:, ~self.stage_usable] = REFUSED
         return best
+
+    def _rows(self) -> Iterator[dict[str, bool]]:
+        for row in range(len(self.present[FULL])):
+            yield {view: bool(self.present[view][row]) for view in VIEWS}
 
 
 def ready(stages: Sequence[Descriptors], cohort: Cohort) -> tuple[Gallery, Mask]:

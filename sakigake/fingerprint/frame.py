@@ -7,7 +7,7 @@ the whole picture, and on its far side one colour prevails between the words.
 import cv2
 import numpy as np
 
-from sakigake.fingerprint.views import Pixels, check_pixels, trim_v1
+from sakigake.fingerprint.views import Pixels, check_pixels
 
 Small = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
 
@@ -23,8 +23,8 @@ _NEAR = 8  # of one channel from that colour
 _LEAST = 2
 
 
-def inside_v1(pixels: Pixels) -> Pixels:
-    """Return the part of a picture that a frame encloses; without margins (`trim_v1`) when it has no frame."""
+def frame_v1(pixels: Pixels) -> Pixels | None:
+    """Return the part of a picture that an app's frame encloses, None when it has no frame."""
     check_pixels(pixels)
     height, width = pixels.shape[:2]
     scale = _SIDE / max(height, width)
@@ -33,7 +33,7 @@ def inside_v1(pixels: Pixels) -> Pixels:
     top, bottom = _lines(small)
     left, right = _lines(small.transpose(1, 0, 2))
     if (top, bottom, left, right) == (0, 1, 0, 1) or bottom - top < _KEPT or right - left < _KEPT:
-        return trim_v1(pixels)
+        return None
     return pixels[
         round(top * height) : max(round(bottom * height), round(top * height) + 1),
         round(left * width) : max(round(right * width), round(left * width) + 1),

@@ -2,14 +2,15 @@
 
 All is on one scale, `surprise`: minus log10 of the probability that an unrelated post reaches a value against `stages`
 recorded stages. Each measure and view has its own fitted tail; measures and views share one budget of false alarms
-(their `share`s add up to 1), so that taking the largest over them costs nothing that is not paid for. A post in a frame
-has two views more, and a budget of its own.
+(their `shares` add up to 1), so that taking the largest over them costs nothing that is not paid for. A post with margins
+or in a frame has two views more, and a budget of its own.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,14 @@ from watch.compare.measures import Matrix
 
 NAMES = {V1: "calibration-v1.json", VERSION: "calibration-v2.json"}
 _CONFIDENCE = 0.05
+
+
+class Kind(StrEnum):
+    """What a post looks like: fills its rim, has uniform margins, lies in an app's frame."""
+
+    PLAIN = "plain"
+    MARGINS = "margins"
+    FRAMED = "framed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +53,14 @@ class Tail:
 class Channel:
     """Measures that vote together: a weighted sum of their surprises, calibrated again as `joint`.
 
-    `share` is what they may spend on a post without a frame, `framed` on one with a frame or margins.
+    `shares` is what they may spend on a post of each kind that has the view.
     """
 
     name: str
     weights: Mapping[str, float]
     tails: Mapping[str, Tail]
     joint: Tail
-    share: float
-    framed: float
+    shares: Mapping[Kind, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +128,15 @@ def upper_bound(reached: int, total: int) -> float:
     return min(1.0, limit / total)
 
 
-def combine(channels: Sequence[Channel], scores: Mapping[str, Matrix], *, framed: bool) -> Matrix:
-    """Return the surprise of one view from its normalised scores by measure; its shares are charged for.
-
-    `framed` says whether the post has a view without its frame.
-    """
+def combine(channels: Sequence[Channel], scores: Mapping[str, Matrix], kind: Kind) -> Matrix:
+    """Return the surprise of one view of a post of a kind, from its normalised scores; its shares are charged for."""
     best: Matrix | None = None
     for channel in channels:
         voted = sum(
             (weight * channel.tails[name].surprise(scores[name]) for name, weight in channel.weights.items()),
             start=np.zeros((), np.float32),
         )
-        share = channel.framed if framed else channel.share
-        charged = channel.joint.surprise(voted) + np.float32(math.log10(share))
+        charged = channel.joint.surprise(voted) + np.float32(math.log10(channel.shares[kind]))
         best = charged if best is None else np.maximum(best, charged)
     if best is None:
         raise ValueError("a view without channels")
@@ -158,8 +162,7 @@ def parse(record: Mapping[str, Any]) -> Calibration:
                 weights={key: float(value["weight"]) for key, value in channel["measures"].items()},
                 tails={key: _tail(value["tail"]) for key, value in channel["measures"].items()},
                 joint=_tail(channel["joint"]),
-                share=float(channel["share"]),
-                framed=float(channel.get("framed", channel["share"])),
+                shares=_shares(channel["share"]),
             )
             for name, channel in channels.items()
         )
@@ -182,6 +185,13 @@ def parse(record: Mapping[str, Any]) -> Calibration:
             posts_reaching=tuple(int(value) for value in counts["posts_reaching"]),
         ),
     )
+
+
+def _shares(record: Any) -> dict[Kind, float]:
+    """Read the shares by kind; a lone number, as version 1 has it, is for every kind."""
+    if isinstance(record, Mapping):
+        return {Kind(kind): float(share) for kind, share in record.items()}
+    return dict.fromkeys(Kind, float(record))
 
 
 def _tail(record: Mapping[str, Any]) -> Tail:

@@ -1,12 +1,12 @@
 """Comparing a post with recorded stages: every view of the post with every stage, on one calibrated scale."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sakigake.fingerprint.frame import inside_v1
+from sakigake.fingerprint.frame import frame_v1
 from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import (
     V1,
@@ -20,12 +20,13 @@ from sakigake.fingerprint.vector import (
 from sakigake.fingerprint.views import Pixels, reduce_v1, trim_v1
 from sakigake.model import Score
 from watch.compare import cohort as cohorts
-from watch.compare.calibration import Calibration, combine
+from watch.compare.calibration import Calibration, Kind, combine
 from watch.compare.cohort import Against, Cohort
 from watch.compare.measures import MEASURES, Matrix, Ready, prepared, rows_of
 
 FULL, MIRROR, TRIM, TRIM_MIRROR = "full", "mirror", "trim", "trim-mirror"
-VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR)
+FRAME, FRAME_MIRROR = "frame", "frame-mirror"
+VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR, FRAME, FRAME_MIRROR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,20 +63,29 @@ class Match:
 
 
 def post_views(pixels: Pixels, version: str = VERSION) -> dict[str, Descriptors]:
-    """Return the fingerprints of a post as it is, mirrored, and without its frame or margins when it has any.
+    """Return the fingerprints of a post as it is, mirrored, and without its frame, or else its margins, when it has any.
 
-    They are of the `version` of the stages that they are to be compared with.
+    They are of the `version` of the stages that they are to be compared with; version 1 knows no frames.
     """
     found: dict[str, Descriptors] = {}
-    trimmed = trim_v1(pixels) if version == V1 else inside_v1(pixels)
     sources = [(FULL, MIRROR, pixels)]
-    if trimmed.shape != pixels.shape:
+    inside = None if version == V1 else frame_v1(pixels)
+    if inside is not None:
+        sources.append((FRAME, FRAME_MIRROR, inside))
+    elif (trimmed := trim_v1(pixels)).shape != pixels.shape:
         sources.append((TRIM, TRIM_MIRROR, trimmed))
     for plain, mirrored, picture in sources:
         reduced = reduce_v1(picture)
         both = (pack_v1(reduced), pack_v1(reduced.mirrored())) if version == V1 else pack_both_v2(reduced)
         found[plain], found[mirrored] = map(unpack, both)
     return found
+
+
+def kind_of(views: Collection[str]) -> Kind:
+    """Return what kind of post has these views: its budget of false alarms depends on it."""
+    if FRAME in views:
+        return Kind.FRAMED
+    return Kind.MARGINS if TRIM in views else Kind.PLAIN
 
 
 def comparable(views: Mapping[str, Descriptors]) -> tuple[dict[str, Descriptors], str | None]:
@@ -110,7 +120,7 @@ def match(
             combine(
                 calibration.views[name],
                 {key: values[number] for key, values in normalised.items()},
-                framed=TRIM in names,
+                kind_of(names),
             )
             for number, name in enumerate(names)
         ]
