@@ -67,8 +67,8 @@ def test_mirrored_and_framed_posts_are_recognised(tmp_path: Path, studio: Studio
     source = redrawn(drawing(11, 7))
     for name, pixels, view in (
         ("mirror", source[:, ::-1], "mirror"),
-        ("frame", framed(source), "trim"),
-        ("both", framed(np.ascontiguousarray(source[:, ::-1])), "trim-mirror"),
+        ("frame", framed(source), "frame"),
+        ("both", framed(np.ascontiguousarray(source[:, ::-1])), "frame-mirror"),
     ):
         post = saved(tmp_path / f"{name}.png", np.ascontiguousarray(pixels))
         finding = check_picture(studio.store, [studio.session], post, LATER)

@@ -5,6 +5,7 @@ import json
 import math
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
 from watch.compare import engine
 from watch.compare.attribute import attribute, copies
-from watch.compare.calibration import Channel, Tail, combine, upper_bound
+from watch.compare.calibration import Channel, Kind, Tail, combine, upper_bound
 from watch.compare.measures import MEASURES, PARTS, names, prepared, rows_of
 
 
@@ -51,13 +52,12 @@ def test_the_calibration_that_ships_fits_the_cohort_and_the_fingerprint(version:
     assert calibration.fingerprint == version
     cohort = resources.read_bytes(f"{cohorts.NAMES[version]}.npz")
     assert record["cohort"]["sha256"] == hashlib.sha256(cohort).hexdigest()
-    assert set(calibration.views) == set(engine.VIEWS)
+    own = set(engine.VIEWS) - ({engine.FRAME, engine.FRAME_MIRROR} if version == V1 else set())
+    assert set(calibration.views) == own
     channels = [channel for row in calibration.views.values() for channel in row]
-    assert sum(channel.framed for channel in channels) == pytest.approx(1)
-    if version == VERSION:
-        assert sum(channel.share for channel in channels) == pytest.approx(1)
-        used = {name for channel in channels for name in channel.weights}
-        assert used == set(names(version))
+    assert {name for channel in channels for name in channel.weights} == set(names(version))
+    for kind in Kind if version == VERSION else [Kind.MARGINS]:
+        assert sum(channel.shares.get(kind, 0) for channel in channels) == pytest.approx(1)
     assert calibration.strong >= 3
     assert calibration.some >= 2
     counts = calibration.counts
@@ -114,18 +114,18 @@ def test_a_tail_says_how_rare_a_score_is() -> None:
 
 def test_channels_share_one_budget() -> None:
     plain = Tail(0.0, 1 / math.log(10), 0.1)
-    whole = Channel("a", {"x": 1.0}, {"x": plain}, plain, 1.0, 0.25)
-    half = Channel("a", {"x": 1.0}, {"x": plain}, plain, 0.5, 0.25)
+    whole = Channel("a", {"x": 1.0}, {"x": plain}, plain, {Kind.PLAIN: 1.0, Kind.FRAMED: 0.25})
+    half = Channel("a", {"x": 1.0}, {"x": plain}, plain, {Kind.PLAIN: 0.5})
     scores = {"x": np.array([3.0], np.float32)}
 
-    def surprise(*channels: Channel, framed: bool = False) -> float:
-        return float(combine(channels, scores, framed=framed)[0])
+    def surprise(*channels: Channel, kind: Kind = Kind.PLAIN) -> float:
+        return float(combine(channels, scores, kind)[0])
 
     assert surprise(whole) - surprise(half) == pytest.approx(math.log10(2), abs=1e-5)
     assert surprise(half, half) == surprise(half)
-    assert surprise(whole) - surprise(whole, framed=True) == pytest.approx(math.log10(4), abs=1e-5)
+    assert surprise(whole) - surprise(whole, kind=Kind.FRAMED) == pytest.approx(math.log10(4), abs=1e-5)
     with pytest.raises(ValueError, match="without channels"):
-        combine([], scores, framed=False)
+        combine([], scores, Kind.PLAIN)
 
 
 def test_normalised_scores_are_deviations_above_the_closest_cohort() -> None:
@@ -198,9 +198,17 @@ def test_attribution_names_all_that_fit_nearly_as_well() -> None:
     assert (wide.first, wide.last) == (0, 2)
 
 
-def test_trimmed_views_appear_only_when_there_are_margins() -> None:
+def test_views_within_appear_only_when_there_are_margins_or_a_frame() -> None:
     full = np.random.default_rng(0).integers(0, 255, (300, 400, 3)).astype(np.uint8)
     assert set(engine.post_views(full)) == {engine.FULL, engine.MIRROR}
+    assert engine.kind_of(engine.post_views(full)) is Kind.PLAIN
     framed = np.full((420, 520, 3), 255, np.uint8)
     framed[60:360, 60:460] = full
-    assert set(engine.post_views(framed)) == set(engine.VIEWS)
+    seen = engine.post_views(framed)
+    assert set(seen) == {engine.FULL, engine.MIRROR, engine.FRAME, engine.FRAME_MIRROR}
+    assert engine.kind_of(seen) is Kind.FRAMED
+    disc = np.full((420, 520, 3), 255, np.uint8)
+    cv2.circle(disc, (260, 210), 120, (40, 90, 200), -1)
+    seen = engine.post_views(disc)
+    assert set(seen) == {engine.FULL, engine.MIRROR, engine.TRIM, engine.TRIM_MIRROR}
+    assert engine.kind_of(seen) is Kind.MARGINS
