@@ -26,6 +26,7 @@ from watch.compare.measures import MEASURES, Matrix, Ready, prepared, rows_of
 
 FULL, MIRROR, TRIM, TRIM_MIRROR = "full", "mirror", "trim", "trim-mirror"
 FRAME, FRAME_MIRROR = "frame", "frame-mirror"
+MIRRORED = {FULL: MIRROR, TRIM: TRIM_MIRROR, FRAME: FRAME_MIRROR}
 VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR, FRAME, FRAME_MIRROR)
 
 
@@ -62,23 +63,40 @@ class Match:
         )
 
 
-def post_views(pixels: Pixels, version: str = VERSION) -> dict[str, Descriptors]:
-    """Return the fingerprints of a post as it is, mirrored, and without its frame, or else its margins, when it has any.
+def shown(pixels: Pixels, version: str = VERSION) -> dict[str, Pixels]:
+    """Return a post as it is, and without its frame, or else its margins, when it has any: pixels by view.
 
-    They are of the `version` of the stages that they are to be compared with; version 1 knows no frames.
+    Version 1 of the fingerprint knows no frames.
     """
-    found: dict[str, Descriptors] = {}
-    sources = [(FULL, MIRROR, pixels)]
+    found = {FULL: pixels}
     inside = None if version == V1 else frame_v1(pixels)
     if inside is not None:
-        sources.append((FRAME, FRAME_MIRROR, inside))
+        found[FRAME] = inside
     elif (trimmed := trim_v1(pixels)).shape != pixels.shape:
-        sources.append((TRIM, TRIM_MIRROR, trimmed))
-    for plain, mirrored, picture in sources:
+        found[TRIM] = trimmed
+    return found
+
+
+def post_views(pixels: Pixels, version: str = VERSION) -> dict[str, Descriptors]:
+    """Return the fingerprints of a post as it is shown and of the mirror images.
+
+    They are of the `version` of the stages that they are to be compared with.
+    """
+    found: dict[str, Descriptors] = {}
+    for name, picture in shown(pixels, version).items():
         reduced = reduce_v1(picture)
         both = (pack_v1(reduced), pack_v1(reduced.mirrored())) if version == V1 else pack_both_v2(reduced)
-        found[plain], found[mirrored] = map(unpack, both)
+        found[name], found[MIRRORED[name]] = map(unpack, both)
     return found
+
+
+def view_pixels(pixels: Pixels, view: str, version: str = VERSION) -> Pixels:
+    """Return the post as one of its views shows it; raises KeyError for a view that it does not have."""
+    pictures = shown(pixels, version)
+    if view in pictures:
+        return np.ascontiguousarray(pictures[view])
+    plain = {mirrored: name for name, mirrored in MIRRORED.items()}[view]
+    return np.ascontiguousarray(pictures[plain][:, ::-1])
 
 
 def kind_of(views: Collection[str]) -> Kind:

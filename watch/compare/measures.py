@@ -18,7 +18,7 @@ from watch.compare.masked import Masked, masked, under
 Matrix = NDArray[np.float32]
 Ready = Matrix | Masked
 
-_THUMB = 8
+COLOUR_SIDE = 8
 _CHROMA_WEIGHT = 2.0
 
 
@@ -59,7 +59,7 @@ def _gradients(pictures: Sequence[Descriptors]) -> Matrix:
 
 def _thumbs(pictures: Sequence[Descriptors]) -> Matrix:
     """Return OKLab thumbnails of 8 x 8 around their mean, so that a colour cast over the whole picture is no matter."""
-    small = np.stack([shrink_thumb_v1(picture.thumb, _THUMB) for picture in pictures])
+    small = np.stack([shrink_thumb_v1(picture.thumb, COLOUR_SIDE) for picture in pictures])
     centred = small - small.mean(axis=(1, 2), keepdims=True)
     centred[..., 1:] *= _CHROMA_WEIGHT
     return unit(centred.reshape(len(pictures), -1))
@@ -87,21 +87,22 @@ def _maps(ready: Ready) -> Masked:
     raise TypeError("only layout maps have masks")
 
 
-_MAP, _EDGE, _GRADIENT, _THUMBS = "layout_map_v1", "edge_layout_v1", "gradient_v1", "oklab_thumb_8_v1"
+LAYOUT, EDGES, COLOURS = "layout_map_v1", "edge_layout_v1", "oklab_thumb_8_v1"
+_GRADIENT = "gradient_v1"
 PARTS: Mapping[str, Mapping[str, Callable[[Sequence[Descriptors]], Matrix]]] = {
-    V1: {_EDGE: _edges, _GRADIENT: _gradients, _THUMBS: _thumbs},
-    VERSION: {_MAP: _layouts, _EDGE: _edges, _THUMBS: _thumbs},
+    V1: {EDGES: _edges, _GRADIENT: _gradients, COLOURS: _thumbs},
+    VERSION: {LAYOUT: _layouts, EDGES: _edges, COLOURS: _thumbs},
 }
 # The floors were set on the development corpus (docs/matching.md).
-_EDGES = Measure(_EDGE, _EDGE, 0.02, _cosine)
-_COLOURS = Measure(_THUMBS, _THUMBS, 0.10, _cosine)
+_EDGE_LAYOUT = Measure(EDGES, EDGES, 0.02, _cosine)
+_THUMBNAILS = Measure(COLOURS, COLOURS, 0.10, _cosine)
 MEASURES: Mapping[str, tuple[Measure, ...]] = {
-    V1: (_EDGES, Measure(_GRADIENT, _GRADIENT, 0.03, _cosine), _COLOURS),
+    V1: (_EDGE_LAYOUT, Measure(_GRADIENT, _GRADIENT, 0.03, _cosine), _THUMBNAILS),
     VERSION: (
-        Measure("layout_on_stage_v1", _MAP, 0.03, _on_stage),
-        Measure("layout_on_post_v1", _MAP, 0.03, _on_post),
-        _EDGES,
-        _COLOURS,
+        Measure("layout_on_stage_v1", LAYOUT, 0.03, _on_stage),
+        Measure("layout_on_post_v1", LAYOUT, 0.03, _on_post),
+        _EDGE_LAYOUT,
+        _THUMBNAILS,
     ),
 }
 
@@ -118,4 +119,4 @@ def rows_of(pictures: Sequence[Descriptors]) -> dict[str, Matrix]:
 
 def prepared(rows: Mapping[str, Matrix]) -> dict[str, Ready]:
     """Return the rows of each part ready for comparing."""
-    return {name: masked(values) if name == _MAP else values for name, values in rows.items()}
+    return {name: masked(values) if name == LAYOUT else values for name, values in rows.items()}
