@@ -15,6 +15,7 @@ COMMANDS = {
     "session": ("desk.commands.session", "session", "cli.session"),
     "timeline": ("desk.commands.timeline", "timeline", "cli.timeline"),
     "check": ("desk.commands.check", "check", "cli.check"),
+    "calibrate": ("desk.commands.calibrate", "calibrate", "cli.calibrate"),
     "export": ("desk.commands.export", "export", "cli.export"),
     "verify": ("desk.commands.verify", "verify", "cli.verify"),
     "witness": ("desk.commands.witness", "witness", "cli.witness"),

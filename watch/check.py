@@ -21,6 +21,7 @@ from watch.compare import calibration, cohort, engine
 from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Calibration
 from watch.compare.measures import Matrix
+from watch.compare.own import Own
 from watch.sanitise import load_picture
 
 LEAST_SIDE = 32  # of a post: what carries too little and is smaller than this is too small
@@ -79,8 +80,12 @@ class _Compared:
         return min([self.timeline.numbers[position] for position in alike] + [first])
 
 
-def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted: Interval) -> Finding:
+def check_picture(
+    store: Store, sessions: Sequence[Session], path: Path, posted: Interval, own: Own | None = None
+) -> Finding:
     """Compare the picture at `path` with every stage of `sessions`; `posted` is when it was posted, as far as known.
+
+    With `own` works of the artist, stages of the present version are read against these as well.
 
     Raises UsageError for a file that is not a picture and NotFoundError when no stage was recorded.
     """
@@ -101,7 +106,7 @@ def check_picture(store: Store, sessions: Sequence[Session], path: Path, posted:
         return _nothing(sessions[-1], posted, digest, Likeness.NOT_COMPARABLE, why)
     total = sum(len(timeline.descriptors) for timeline in timelines)
     compared = [
-        _compare(timeline, {name: views for name, (views, _) in seen.items()}) for timeline in timelines
+        _compare(timeline, {name: views for name, (views, _) in seen.items()}, own) for timeline in timelines
     ]
     best = max(compared, key=lambda each: float(each.surprise.max()))
     place = attribute(best.surprise, best.same)
@@ -151,7 +156,9 @@ def _timeline(recorded: tuple[Session, list[tuple[StoredEntry, Entry]]]) -> _Tim
     return timeline
 
 
-def _compare(timeline: _Timeline, seen: Mapping[str, Mapping[str, Descriptors]]) -> _Compared:
+def _compare(
+    timeline: _Timeline, seen: Mapping[str, Mapping[str, Descriptors]], works: Own | None
+) -> _Compared:
     """Compare a post with a timeline; `seen` are its views as each version of the fingerprint sees them."""
     surprise = np.zeros(len(timeline.descriptors), np.float32)
     parts: list[_Part] = []
@@ -162,6 +169,8 @@ def _compare(timeline: _Timeline, seen: Mapping[str, Mapping[str, Descriptors]])
             continue
         own = [timeline.descriptors[position] for position in at]
         others, known = cohort.load(version), calibration.load(version)
+        if works and version == VERSION:
+            others, known = works.cohort(views, own), works.calibration
         match = engine.match(views, engine.gallery(own, others), others, known)
         surprise[at] = match.surprise
         parts.append(_Part(at, match, known))

@@ -41,6 +41,7 @@ def check(  # noqa: PLR0917 - click passes by name
     lang: str | None,
 ) -> None:
     """Compare and answer."""
+    from desk import own_works
     from desk.sessions import find, open_store
     from sakigake import settings
     from watch import explained
@@ -55,7 +56,7 @@ def check(  # noqa: PLR0917 - click passes by name
     loaded = settings.load()
     store = open_store(loaded)
     sessions = store.sessions() if session == "all" else [find(store, session)]
-    finding = check_picture(store, sessions, picture, posted)
+    finding = check_picture(store, sessions, picture, posted, own_works.provide(loaded))
     click.echo(json.dumps(to_json(finding), ensure_ascii=False) if as_json else to_text(finding))
     if picture_of and finding.likeness in ALIKE:
         found = explained.explain(store, loaded.pictures, picture, finding)

@@ -93,10 +93,11 @@ def export(  # noqa: PLR0917 - click passes by name
     hidden = (parse_stages(without_picture, shown) or shown) if without_picture else []
     compared = None
     if post:
+        from desk import own_works
         from watch.check import check_picture
         from watch.sanitise import extension_of
 
-        finding = check_picture(store, [found], post, posted)
+        finding = check_picture(store, [found], post, posted, own_works.provide(loaded))
         compared = package.Post(post, extension_of(post).removeprefix("."), finding)
     stamp, why = (None, words.text("export.stamp-off")) if no_stamp else stamper(loaded, trusted)
     done = package.export(

@@ -8,8 +8,8 @@ Matějka et al., "Analysis of Score Normalization in Multilingual Speaker Recogn
 import hashlib
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sakigake import resources
 from sakigake.errors import ConfigError
-from sakigake.fingerprint.vector import V1, VERSION
-from watch.compare.measures import MEASURES, PARTS, Matrix, Ready, prepared, unit
+from sakigake.fingerprint.vector import V1, VERSION, Descriptors, require_same_version
+from watch.compare.measures import MEASURES, PARTS, Matrix, Ready, prepared, rows_of, unit
 
 TOP = 100
 NAMES = {V1: "cohort-v1", VERSION: "cohort-v2"}
@@ -59,6 +59,17 @@ def load(fingerprint: str = VERSION) -> Cohort:
     with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
         rows = {part: unit(arrays[part].astype(np.float32)) for part in PARTS[fingerprint]}
     return Cohort(str(about["version"]), fingerprint, digest, rows, prepared(rows))
+
+
+def extended(cohort: Cohort, pictures: Sequence[Descriptors]) -> Cohort:
+    """Return a cohort with more pictures in it, after its own; raises UsageError for another fingerprint version."""
+    for picture in pictures:
+        require_same_version(picture.version, cohort.fingerprint)
+    if not pictures:
+        return cohort
+    more = rows_of(pictures)
+    rows = {part: np.concatenate([values, more[part]]) for part, values in cohort.rows.items()}
+    return replace(cohort, rows=rows, ready=prepared(rows))
 
 
 def beside_posts(cohort: Cohort, posts: Mapping[str, Ready]) -> dict[str, Against]:
