@@ -93,7 +93,7 @@ def test_the_view_that_fitted_is_shown(tmp_path: Path, studio: Studio, turned: b
     given = framed(np.ascontiguousarray(source[:, ::-1]) if turned else source)
     post = saved(tmp_path / "post.png", given)
     finding = check_picture(studio.store, [studio.session], post, LATER)
-    assert finding.view == ("trim-mirror" if turned else "trim")
+    assert finding.view == ("frame-mirror" if turned else "frame")
     shown = explained.explain(studio.store, tmp_path / "pictures", post, finding)
     assert shown.post.shape[0] < given.shape[0]
     small = cv2.resize(shown.post, (64, 48), interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -14,7 +14,7 @@ from sakigake.fingerprint.vector import Descriptors
 from watch.compare import cohort as cohorts
 from watch.compare.calibration import Calibration, combine
 from watch.compare.cohort import TOP, Against, Cohort
-from watch.compare.engine import FULL, TRIM, VIEWS
+from watch.compare.engine import FULL, VIEWS, kind_of
 from watch.compare.measures import MEASURES, Matrix, Ready, prepared, rows_of
 
 _BLOCK = 512  # stages at a time, which bounds the memory
@@ -107,9 +107,9 @@ def _surprise(
         left = (raw - one.mean) / one.spread
         right = (raw - other.mean[:, work]) / other.spread[:, work]
         scores[each.name] = np.asarray((left + right) / 2, np.float32)
-    framed = TRIM in names
+    kind = kind_of(names)
     found = [
-        combine(calibration.views[view], {key: row[n] for key, row in scores.items()}, framed=framed)
+        combine(calibration.views[view], {key: row[n] for key, row in scores.items()}, kind)
         for n, view in enumerate(names)
     ]
     return np.asarray(np.stack(found).max(axis=0), np.float32)

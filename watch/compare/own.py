@@ -23,7 +23,7 @@ from sakigake.model import Likeness
 from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
 from watch.compare import engine
-from watch.compare.calibration import Calibration, combine
+from watch.compare.calibration import Calibration, Kind, combine
 from watch.compare.cohort import Cohort
 from watch.compare.measures import Matrix
 
@@ -70,7 +70,7 @@ def like_stages(
 ) -> Matrix:
     """Return the surprise of works as they are, seen as posts, against stages (works x stages)."""
     _, scores = engine.score_views(works, engine.gallery(stages, cohort), cohort)
-    return combine(known.views[engine.FULL], scores, framed=False)
+    return combine(known.views[engine.FULL], scores, Kind.PLAIN)
 
 
 def raises(best: Matrix, known: Calibration) -> tuple[float, float]:
