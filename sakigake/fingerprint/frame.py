@@ -7,7 +7,7 @@ the whole picture, and on its far side one colour prevails between the words.
 import cv2
 import numpy as np
 
-from sakigake.fingerprint.views import Pixels, check_pixels
+from sakigake.fingerprint.views import Pixels, check_pixels, largest
 
 Small = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
 
@@ -50,14 +50,14 @@ def _lines(rows: Small) -> tuple[float, float]:
 
 def _first(rows: Small) -> float:
     """Return how many rows lie outside the first line; 0 when there is none or what lies outside is no bar."""
-    steps = np.abs(rows[2:] - rows[:-2]).max(axis=2) > _STEP
+    steps = largest(np.abs(rows[2:] - rows[:-2])) > _STEP
     share = steps.mean(axis=1)
     for line in np.flatnonzero(share[: int(len(rows) * _LIMIT)] >= _ACROSS):
         at = int(line) + int(share[line : line + 3].argmax())  # a line blurred by shrinking spans some rows
         if at < _LEAST:
             continue
         outside = rows[:at]
-        ground = np.median(outside.reshape(-1, 3), axis=0)
-        near = np.abs(outside - ground).max(axis=2) <= _NEAR
+        ground = np.rint(np.median(outside.reshape(-1, 3), axis=0)).astype(np.int16)
+        near = largest(np.abs(outside - ground)) <= _NEAR
         return at + 1.5 if near.mean() >= _GROUND else 0
     return 0

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from sakigake import resources
 from sakigake.errors import ConfigError, VerificationError
 from sakigake.fingerprint.colour import box_mean, oklab
+from sakigake.fingerprint.edges import products
 from sakigake.fingerprint.views import SQUARE, Floats, Pixels, check_pixels
 
 NAME = "layout-net-v1"
@@ -124,9 +125,9 @@ def stem_v1(square: Pixels) -> Floats:
 def stem_of_v1(lab: Floats) -> Floats:
     """Return the stem of a square that is OKLab (128 x 128 x 3) already."""
     smooth = cv2.GaussianBlur(lab, (0, 0), _SIGMA)
-    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3)
-    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3)
-    xx, yy, xy = ((a * b).sum(axis=-1) for a, b in ((across, across), (down, down), (across, down)))
+    across = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3), np.float32)
+    down = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3), np.float32)
+    xx, yy, xy = (products(a, b) for a, b in ((across, across), (down, down), (across, down)))
     strength = np.sqrt(xx + yy)
     saturated = (strength / (strength + 2 * np.median(strength) + _FLOOR)).ravel()
     position = (0.5 * np.arctan2(2 * xy, xx - yy) % np.pi).ravel() * (BINS / np.pi)

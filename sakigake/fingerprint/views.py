@@ -5,6 +5,7 @@ ratio on purpose: img2img posts are often stretched to the sizes a generator lik
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+_Number = TypeVar("_Number", np.int16, np.float32)
 
 SQUARE = 128  # side of the picture that layout descriptors see
 LUMA = 64  # side of the picture that PDQ sees
@@ -112,7 +114,7 @@ def trim_v1(pixels: Pixels) -> Pixels:
 def _content(lines: Floats) -> tuple[int, int]:
     """Return the range of `lines` (n x m x 3) that remains when uniform lines are cut from both ends."""
     middle = np.median(lines, axis=1, keepdims=True)
-    uniform = (np.abs(lines - middle).max(axis=-1) > _TRIM_TOLERANCE).mean(axis=1) < _TRIM_NOISE
+    uniform = (largest(np.abs(lines - middle)) > _TRIM_TOLERANCE).mean(axis=1) < _TRIM_NOISE
     limit = int(len(lines) * _TRIM_LIMIT)
     start, end = 0, len(lines)
     while start < limit and uniform[start]:
@@ -120,3 +122,8 @@ def _content(lines: Floats) -> tuple[int, int]:
     while len(lines) - end < limit and uniform[end - 1]:
         end -= 1
     return start, end
+
+
+def largest(values: NDArray[_Number]) -> NDArray[_Number]:
+    """Return the largest of three channels (... x 3); numpy's own maximum over so short an axis is slow."""
+    return np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2])
