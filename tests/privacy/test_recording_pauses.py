@@ -88,12 +88,15 @@ def test_a_window_is_recorded_under_what_lies_over_it(
         canvas.give("dot", "150,150")
         recording.wait_for("stage", 2)
         canvas.close()
+        recording.wait_said("the recorded window is closed")
         recording.wait_for("gap")
         assert recording.end() == 0
     with Kept(tmp_path) as kept:
         kept.check()
         assert {stage.info["origin"] for stage in kept.of(EntryType.STAGE)} == {"window"}
-        assert reasons(kept.entries(), EntryType.GAP) == {"window-closed"}
+        # What was covered just now may not be painted again for a moment: a gap of its own, on a loaded machine.
+        found = reasons(kept.entries(), EntryType.GAP)
+        assert {"window-closed"} <= found <= {"window-closed", "window-stale"}
     nothing_private_in(tmp_path)
 
 
