@@ -15,8 +15,8 @@ real ones; time is simulated. Variants:
 
 A check is wrong when it says that the copier was first. A run is decided when at least one of its pictures is said to be the
 artist's first with a strong likeness, and none is said to be the copier's. A run is one drawing of some five minutes. With a delay,
-a run that one drawing leaves open goes on with a second one, as a stream does; how many were decided by the first alone is said
-too. Exits 1 when anything is wrong or a run with delay is not decided.
+a run that one drawing leaves open is played again with a second drawing after it, as a stream goes on, to see whether that decides it;
+`decided` counts the runs that one drawing decides. Exits 1 when anything is wrong or one drawing with a delay is not decided.
 """
 
 import argparse
@@ -240,8 +240,8 @@ def measure(variant: str, runs: int, seed: int) -> dict[str, Any]:
     return {
         "runs": runs,
         "wrong": sum(outcome.wrong for outcome in outcomes),
-        "decided": sum(outcome.decided for outcome in outcomes),
-        "decided_by_one_drawing": by_first,
+        "decided": by_first,
+        "decided_with_a_second_drawing": sum(outcome.decided for outcome in outcomes) - by_first,
         "checks": sum(checks.values()),
         "draft_first": checks[Order.DRAFT_FIRST],
         "unclear": checks[Order.UNCLEAR],

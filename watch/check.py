@@ -1,7 +1,7 @@
 """One post against the recorded stages of one or more sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -169,9 +169,12 @@ def _compare(
             continue
         own = [timeline.descriptors[position] for position in at]
         others, known = cohort.load(version), calibration.load(version)
-        if works and version == VERSION:
-            others, known = works.cohort(views, own), works.calibration
         match = engine.match(views, engine.gallery(own, others), others, known)
+        if works and version == VERSION:
+            # The counts of a finding were made with the shipped cohort: own works may lower a value, never raise it.
+            others, known = works.cohort(views, own), works.calibration
+            further = engine.match(views, engine.gallery(own, others), others, known)
+            match = replace(further, surprise=np.minimum(match.surprise, further.surprise))
         surprise[at] = match.surprise
         parts.append(_Part(at, match, known))
         same.append(at[copies(views[engine.FULL], own)])

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
 from watch.compare import engine, own
 from watch.compare.leaveout import leave_one_out, left_out
+from watch.compare.measures import prepared, rows_of
 
 ROOT = Path(__file__).parents[2]
 LATER = Interval(START + timedelta(hours=2), START + timedelta(hours=3))
@@ -151,6 +153,27 @@ def test_a_work_that_is_the_drawing_itself_does_not_hide_a_likeness(tmp_path: Pa
     assert finding.counts
     assert finding.counts.version == beside.calibration.version
     assert finding.fingerprint_version == VERSION
+
+
+def test_own_works_never_raise_a_value(
+    tmp_path: Path, kept: own.Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts of a finding were made with the shipped cohort; beside the opposite of a drawing any would stand out."""
+    studio = record(SqliteStore(tmp_path / "sakigake.db"), pictures())
+    pixels = drawing(812, 7)
+    post = saved(tmp_path / "post.png", pixels)
+    stages = [unpack(fingerprint_v2(each)) for each in pictures()[2:]]
+    rows = {part: -np.repeat(values, 40, axis=0) for part, values in rows_of(stages).items()}
+    odd = replace(SHIPPED, rows=rows, ready=prepared(rows))
+    alone = engine.match(engine.post_views(pixels), engine.gallery(stages, odd), odd, KNOWN)
+    assert float(alone.surprise.max()) > KNOWN.strong
+    monkeypatch.setattr(own.Own, "cohort", lambda *_: odd)
+    plain = check_picture(studio.store, [studio.session], post, LATER)
+    beside = check_picture(studio.store, [studio.session], post, LATER, kept)
+    assert plain.likeness is beside.likeness is Likeness.NONE
+    assert plain.counts
+    assert beside.counts
+    assert beside.counts.post_alarms >= plain.counts.post_alarms
 
 
 def test_stages_of_an_older_version_do_without(tmp_path: Path, kept: own.Own) -> None:
