@@ -103,7 +103,10 @@ def _project(path: Path, trust: Trust) -> Answer:
         report = verify(path, trust, easiest=attack_scene.EASIEST)
     except VerificationError:
         return "FAILED", ()
-    times = [(stage.seq, stage.interval.not_before, stage.interval.not_after) for stage in report.stages]
+    times = [
+        (stage.seq, stage.interval.not_before, stage.interval.not_after, stage.picture_after)
+        for stage in report.stages
+    ]
     told = (
         len(report.blocks),
         report.closed,
@@ -121,7 +124,8 @@ def _alone(path: Path, roots: list[Root]) -> Answer:
         found = whole.check(path, roots, attack_scene.EASIEST)
     except RefusedError:
         return "FAILED", ()
-    times = [(stage["seq"], stage["not_before"], stage["not_after"]) for stage in found["stages"]]
+    keys = ("seq", "not_before", "not_after", "picture_not_before")
+    times = [tuple(stage[key] for key in keys) for stage in found["stages"]]
     told = (
         len(found["blocks"]),
         found["ledger_closed"],

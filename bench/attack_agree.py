@@ -67,6 +67,8 @@ def _ledger(rng: random.Random) -> Hand:
             ("wall", "mono", "boot", "after", "commit", "fp", "info", "type", "v", "seq", "salt", "new")
         )
         change = {field: rng.choice(VALUES)} if rng.random() < 0.5 else None
+        if rng.random() < 0.1:
+            change = {"info": {"still": rng.choice(VALUES)}}
         if rng.random() < 0.6:
             made.stage(rng.randrange(1, 9), change)
         else:

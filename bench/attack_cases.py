@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import attack_archive, attack_blocks, attack_keys, attack_texts, attack_tokens
+from bench import attack_archive, attack_blocks, attack_keys, attack_still, attack_texts, attack_tokens
 from bench.attack_scene import KEY, Contents, Hand, Scene, ask, pack, restated, sealed
 from sakigake.anchor.trust import Trust
 from sakigake.evidence import layout
@@ -33,7 +33,7 @@ class Case:
 def cases(scene: Scene) -> Iterator[Case]:
     """Yield every structured attack."""
     parts = (_outsider, _holder, _events, _findings, _by_hand, _entries)
-    others = (attack_texts, attack_archive, attack_tokens, attack_blocks, attack_keys)
+    others = (attack_texts, attack_archive, attack_tokens, attack_blocks, attack_keys, attack_still)
     for part in (*parts, *(each.cases for each in others)):
         for name, make, *more in part(scene):
             yield Case(name, make, *more)

@@ -113,6 +113,8 @@ def _print(report: Any) -> None:
         click.echo(f"  {say('verify.stage', seq=stage.seq, span=span(stage.interval))}{flags}")
         if stage.claimed:
             click.echo(f"      {say('report.claimed', when=iso(stage.claimed))}")
+        if stage.picture_after:
+            click.echo(f"      {say('verify.picture-after', when=iso(stage.picture_after))}")
     if report.order:
         click.echo(f"  {say('verify.order', order=say(f'finding.order.{report.order.value}'))}")
     if names := [name for name in report.authorities if name != NAME]:  # blocks have a line of their own
@@ -210,6 +212,7 @@ def _record(report: Any) -> dict[str, Any]:
                 "seq": stage.seq,
                 **(_times(stage.interval) or {}),
                 "claimed": iso(stage.claimed) if stage.claimed else None,
+                "picture_not_before": iso(stage.picture_after) if stage.picture_after else None,
                 "picture": stage.picture,
                 "flags": list(stage.flags),
             }

@@ -26,7 +26,7 @@ from sakigake.evidence.blocks import Block
 from sakigake.evidence.container import Container
 from sakigake.model import LIVE_SOURCES, EntryType, Interval, Order, Verdict
 from sakigake.timeline import merkle, note, proof, rotation
-from sakigake.timeline.bounds import TokenTime, bounds
+from sakigake.timeline.bounds import TokenTime, bounds, picture_after
 from sakigake.timeline.entry import (
     MAX_ENTRY_BYTES,
     ZERO_LEAF,
@@ -40,18 +40,23 @@ MAX_TOKEN, MAX_LARGE = 1 << 16, 1 << 26
 GAPS = frozenset({EntryType.GAP, EntryType.PAUSE, EntryType.DROP})
 CLOCK_TOLERANCE = timedelta(seconds=120)
 SKEW = timedelta(seconds=2)  # two honest authorities may differ by as much
+STILL = "still"
 _LEAVES = re.compile(r"(?:[0-9a-f]{64}\n)+")
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """One disclosed stage: its interval from tokens, the PC's own claim, what was disclosed, and flags."""
+    """One disclosed stage: its interval from tokens, the PC's own claim, what was disclosed, and flags.
+
+    `picture_after` is what its picture is not before, where the entry says so: the canvas was still as at the stage before.
+    """
 
     seq: int
     interval: Interval
     claimed: datetime | None
     picture: bool
     flags: tuple[str, ...]
+    picture_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ def verify(path: Path, trust: Trust, seen: Sequence[head.Seen] = (), *, easiest:
     _chain_after(checkpoints, tokens, blocks)
     events, stages = _entries(package, leaves, tokens)
     _first_entry(events, public)
+    _first_stage_alone(events, stages)
     counted = _count_events(checkpoints, events)
     evidence = _Evidence(public, leaves, len(checkpoints), tokens, blocks, events, stages, counted)
     sealed = _sealed(package, trust, roots)
@@ -267,7 +273,19 @@ def _entry(raw: bytes, leaves: list[bytes], tokens: dict[str, _Token], what: str
     if entry.prev != (leaves[entry.seq - 1].hex() if entry.seq else ZERO_LEAF):
         raise VerificationError("entry-not-in-ledger", what=what, seq=entry.seq)
     _named(entry.after, entry.seq, tokens, what)
+    if STILL in entry.info:
+        _still(entry, tokens, what)
     return entry
+
+
+def _still(entry: Entry, tokens: dict[str, _Token], what: str) -> None:
+    """Check that a stage names a token as one that was there before the newest one, or is that."""
+    digest = entry.info[STILL]
+    if entry.type is not EntryType.STAGE or entry.after is None or not isinstance(digest, str):
+        raise VerificationError("evidence-malformed", what=what)
+    _named(digest, entry.seq, tokens, what)
+    if picture_after(entry.seq, digest, entry.after, tokens) is None:
+        raise VerificationError("times-contradict", seq=entry.seq)
 
 
 def _stage_files(package: Container, entry: Entry, files: set[str]) -> None:
@@ -317,6 +335,13 @@ def _first_stage(events: dict[int, Entry]) -> int:
     return next(number for number, seq in enumerate([*sorted(events), None]) if seq != number)
 
 
+def _first_stage_alone(events: dict[int, Entry], stages: dict[int, Entry]) -> None:
+    """Check that the ledger's first stage says nothing of one before it."""
+    begin = _first_stage(events)
+    if begin in stages and STILL in stages[begin].info:
+        raise VerificationError("evidence-malformed", what=layout.stage(begin, "entry.json"))
+
+
 def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
     """Check that the first entry names the key, so that the ledger belongs to it from its first leaf on."""
     first = events.get(0)
@@ -356,15 +381,19 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         if interval.not_before and interval.not_after and interval.not_before > interval.not_after + SKEW:
             raise VerificationError("times-contradict", seq=seq)
     names = frozenset(package.names())
+    live = evidence.events[0].info.get("source") in LIVE_SOURCES
     shown = tuple(
-        _stage_report(names, entry, intervals[seq], evidence.blocks)
+        replace(
+            _stage_report(names, entry, intervals[seq], evidence.blocks),
+            picture_after=_picture_after(entry, times) if live else None,
+        )
         for seq, entry in sorted(evidence.stages.items())
     )
     order, stated, confirmed = comparison.check(
         package,
         {seq: intervals[seq] for seq in evidence.stages},
         _first_stage(evidence.events),
-        live=evidence.events[0].info.get("source") in LIVE_SOURCES,
+        live=live,
     )
     reasons = []
     if not times:
@@ -397,6 +426,12 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         reasons=tuple(reasons),
         under_way=Interval(intervals[0].not_after, intervals[known[-1][0]].not_before),
     )
+
+
+def _picture_after(entry: Entry, times: dict[str, TokenTime]) -> datetime | None:
+    """Return the time of the counted token that was there while the canvas was still as at the stage before."""
+    token = times.get(str(entry.info.get(STILL)))
+    return token.low if token else None
 
 
 def _stage_report(

@@ -40,6 +40,8 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
     for stage in found["stages"]:
         times = [spoken(stage[key], unknown) for key in ("not_before", "not_after", "claimed")]
         lines.append("  " + words["stage"].format(stage["seq"], *times))
+        if stage["picture_not_before"]:
+            lines.append(words["still"].format(spoken(stage["picture_not_before"], unknown)))
         lines += [words["clock"]] if stage["clock_disagrees"] else []
         lines += [words["by-block"]] if stage["by_block"] else []
         lines += [] if stage["picture"] else [words["no-picture"]]
