@@ -23,7 +23,7 @@ from sakigake.errors import SakigakeError
 from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
 from sakigake.model import EntryType, StoredCheckpoint, StoredEntry
 from sakigake.store.protocol import Store
-from sakigake.timeline.entry import Info
+from sakigake.timeline.entry import Info, parse_entry
 from sakigake.timeline.ledger import Fingerprint, Ledger
 
 RETRY_S = 2.0
@@ -229,6 +229,8 @@ class Writer(threading.Thread):
         self._before = entry
         self._checkpoints.with_stage = True
         self._acknowledge(entry)
+        if after := parse_entry(entry.raw).after:
+            self._newest(bytes.fromhex(after))  # known before a look can find the canvas as at this stage
         self._kept(entry.seq, frame)
         self._say("record.stage", number=self.stages, changed=round(decision.changed * 100, 1))
 
