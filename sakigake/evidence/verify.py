@@ -26,7 +26,7 @@ from sakigake.evidence.blocks import Block
 from sakigake.evidence.container import Container
 from sakigake.model import LIVE_SOURCES, EntryType, Interval, Order, Verdict
 from sakigake.timeline import merkle, note, proof, rotation
-from sakigake.timeline.bounds import TokenTime, bounds, picture_after
+from sakigake.timeline.bounds import TokenTime, bounds, clock_disagrees, picture_after
 from sakigake.timeline.entry import (
     MAX_ENTRY_BYTES,
     ZERO_LEAF,
@@ -38,7 +38,6 @@ from sakigake.timeline.entry import (
 
 MAX_TOKEN, MAX_LARGE = 1 << 16, 1 << 26
 GAPS = frozenset({EntryType.GAP, EntryType.PAUSE, EntryType.DROP})
-CLOCK_TOLERANCE = timedelta(seconds=120)
 SKEW = timedelta(seconds=2)  # two honest authorities may differ by as much
 STILL = "still"
 _LEAVES = re.compile(r"(?:[0-9a-f]{64}\n)+")
@@ -74,11 +73,11 @@ class Report:
     closed: bool
     gaps: int
     gaps_counted: bool
-    sealed: Interval | None
+    sealed: datetime | None  # the list of files is not after this; its token can be replaced, so nothing more
     stages: tuple[StageReport, ...]
     blocks: tuple[Block, ...] = ()
     order: Order | None = None
-    order_stated: Order | None = None
+    compared: comparison.Comparison | None = None  # what the exporter states, and which stages that names
     reasons: tuple[str, ...] = field(default_factory=tuple)
     heads: tuple[int, ...] = ()  # sizes of the heads that were given and are in this ledger
     continues: str | None = None  # the key before this one, which signed that as well
@@ -351,8 +350,12 @@ def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
         raise VerificationError("signature-invalid", what=layout.EVENTS)
 
 
-def _sealed(package: Container, trust: Trust, roots: Sequence[x509.Certificate]) -> Interval | None:
-    """Read the token over the list of files, if the package carries one."""
+def _sealed(package: Container, trust: Trust, roots: Sequence[x509.Certificate]) -> datetime | None:
+    """Return what the list of files is not after, by the token over it, if the package carries one.
+
+    That token is over a digest that anybody can compute, and nothing lists it: whoever has the package can have a later one
+    made. So its low end says nothing of when the list was made.
+    """
     if layout.STAMP not in package.names():
         return None
     manifest = container.read(package, layout.MANIFEST, listing.MAX_MANIFEST)
@@ -365,10 +368,10 @@ def _sealed(package: Container, trust: Trust, roots: Sequence[x509.Certificate])
         others=roots,
         what=layout.STAMP,
     )
-    return Interval(reading.low, reading.high) if reading.authority else None
+    return reading.high if reading.authority else None
 
 
-def _report(evidence: _Evidence, package: Container, sealed: Interval | None) -> Report:
+def _report(evidence: _Evidence, package: Container, sealed: datetime | None) -> Report:
     tokens, leaves = evidence.tokens, evidence.leaves
     times = {
         token.digest: TokenTime(token.size, token.low, token.high)
@@ -389,7 +392,7 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         )
         for seq, entry in sorted(evidence.stages.items())
     )
-    order, stated, confirmed = comparison.check(
+    compared = comparison.check(
         package,
         {seq: intervals[seq] for seq in evidence.stages},
         _first_stage(evidence.events),
@@ -400,7 +403,7 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         reasons.append("no-trusted-token" if tokens else "no-token")
     elif any(stage.interval.not_after is None for stage in shown):
         reasons.append("stage-without-token")
-    if not confirmed:
+    if compared and not compared.confirmed:
         reasons.append("order-not-confirmed")
     last = evidence.events.get(len(leaves) - 1)
     return Report(
@@ -421,8 +424,8 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         sealed=sealed,
         stages=shown,
         blocks=evidence.blocks,
-        order=order,
-        order_stated=stated,
+        order=compared.order if compared else None,
+        compared=compared.stated if compared else None,
         reasons=tuple(reasons),
         under_way=Interval(intervals[0].not_after, intervals[known[-1][0]].not_before),
     )
@@ -443,9 +446,7 @@ def _stage_report(
         claimed = from_ms(entry.wall)
     except OverflowError:
         claimed = None
-    early = claimed and interval.not_before and claimed < interval.not_before - CLOCK_TOLERANCE
-    late = claimed and interval.not_after and claimed > interval.not_after + CLOCK_TOLERANCE
-    if early or late or claimed is None:
+    if clock_disagrees(claimed, interval):
         flags.append("clock-disagrees")
     if interval.not_after is None:
         flags.append("no-time")

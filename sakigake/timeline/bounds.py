@@ -3,12 +3,14 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Protocol
 
 from sakigake.clock import to_ms
 from sakigake.model import Interval
+
+CLOCK_TOLERANCE = timedelta(seconds=120)  # a computer's clock may be off by as much before it is worth a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ class Timed(Protocol):
     @property
     def low(self) -> datetime:
         """Return the low end of its time."""
+
+
+def clock_disagrees(claimed: datetime | None, interval: Interval) -> bool:
+    """Say whether what a computer's clock claimed lies clearly outside an interval, or is no time at all (None)."""
+    if claimed is None:
+        return True
+    early = interval.not_before is not None and claimed < interval.not_before - CLOCK_TOLERANCE
+    return early or (interval.not_after is not None and claimed > interval.not_after + CLOCK_TOLERANCE)
 
 
 def picture_after(seq: int, still: str, after: str | None, tokens: Mapping[str, Timed]) -> datetime | None:

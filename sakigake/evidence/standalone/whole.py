@@ -61,7 +61,8 @@ def check(
     if "SHA256SUMS.tsr" in files.names:
         stamp = files.read("SHA256SUMS.tsr", 64 * KIB)
         over = read_token(stamp, files.read("SHA256SUMS", 8 * MIB), 0, roots, carried_roots)
-        sealed = (over.low, over.high) if over.authority else None
+        # Anybody can have a later token over the list made: it says no later than, nothing more.
+        sealed = {"not_after": over.high} if over.authority else None
     heads = check_heads(seen or [], leaves, raw_key, key)
     counted = [token for token in tokens.values() if token.authority]
     reasons = []
@@ -104,6 +105,12 @@ def check(
         "withheld": len(leaves) - len(known),
         "checkpoints": len(points),
         "authorities": sorted({str(token.authority) for token in counted}),
+        "authority_roots": [
+            {"name": root.name, "from": "given", "roots": root.digests()}
+            for root in roots
+            if root.name in {token.authority for token in counted}
+        ],
+        "roots_given": len(roots),
         "blocks": named_blocks(files, blocks),
         "untrusted_tokens": len(tokens) - len(counted),
         "ledger_closed": events.get(len(leaves) - 1, {}).get("type") == "session_end",
@@ -112,7 +119,9 @@ def check(
         "gaps_counted": points[-1].events is not None,
         "sealed": sealed,
         "order": order,
-        "order_stated": stated,
+        "order_stated": stated.get("order"),
+        "order_stages": stated.get("stages", {}) if stated else None,
+        "likeness_stated": stated.get("likeness"),
         "stages": shown,
         "second_opinion": SECOND_OPINION,
     }
