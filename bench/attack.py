@@ -114,7 +114,9 @@ def _project(path: Path, trust: Trust) -> Answer:
         report.withheld,
         report.order,
         report.continues,
-        report.sealed and report.sealed.not_after,
+        {"not_after": report.sealed} if report.sealed else None,
+        report.compared.named() if report.compared else None,
+        report.compared.likeness.value if report.compared else None,
     )
     return report.verdict.value, (report.reasons, *times, *told)
 
@@ -133,8 +135,11 @@ def _alone(path: Path, roots: list[Root]) -> Answer:
         found["withheld"],
         found["order"],
         found["continues"],
+        found["sealed"],
+        found["order_stages"],
+        found["likeness_stated"],
     )
-    return found["verdict"], (tuple(found["reasons"]), *times, *told, found["sealed"] and found["sealed"][1])
+    return found["verdict"], (tuple(found["reasons"]), *times, *told)
 
 
 def mutate(rng: random.Random, raw: bytes, operator: str, at: int) -> bytes:
