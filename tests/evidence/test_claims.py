@@ -60,7 +60,7 @@ def test_a_token_over_the_list_gives_no_lower_end(
     pem = tmp_path / "later.pem"
     pem.write_bytes(chain.root.public_bytes(serialization.Encoding.PEM))
     path = packed(tmp_path, {**contents, layout.STAMP: later})
-    roots = ["--trust", scene.honest / "root.pem", "--trust", pem]
+    roots: list[str | Path] = ["--trust", scene.honest / "root.pem", "--trust", pem]
     told = project(path, *roots, "--lang", "en").output
     line = next(line for line in told.splitlines() if "Whole package" in line)
     assert "no later than 2039-01-02T03:04:0" in line
@@ -81,7 +81,7 @@ def test_an_order_names_the_stages_that_the_exporter_chose(
     """He may point at an early stage that shows nothing: the tokens do not say what is like what."""
     chosen = {"earliest": 1, "first": 2, "best": 2, "last": 5}
     path = packed(tmp_path, attack_scene.restated(plain(scene), stages=chosen, draft={}))
-    root = ["--trust", scene.honest / "root.pem"]
+    root: list[str | Path] = ["--trust", scene.honest / "root.pem"]
     told = project(path, *root, "--lang", "en").output
     assert "Stages it rests on: 2 to 5. That these are like the post (stated: Strong agreement" in told
     assert "statements and were not checked" in told
@@ -126,7 +126,7 @@ def test_with_some_times_each_sentence_says_of_which(
     made.stage(7)
     made.seal()
     path = packed(tmp_path, made.contents())
-    root = ["--trust", scene.honest / "root.pem"]
+    root: list[str | Path] = ["--trust", scene.honest / "root.pem"]
     for lang, table in (("en", EN), ("ja", JA)):
         assert words.text("verify.shows-part-timed", lang) in project(path, *root, "--lang", lang).output
         assert table["limits-part-timed"] in alone(capsys, path, *root, "--lang", lang)
