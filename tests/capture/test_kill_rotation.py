@@ -5,13 +5,11 @@ head. Whatever the moment, each session is later linked with the key that its ow
 by no other, and what is exported verifies.
 """
 
-import json
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -33,60 +31,33 @@ from tests.evidence.conftest import drawing, keep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 
-# One process that has everything loaded and forks for each kill: what is killed is a process of its own, and starts
-# in a hundredth of the time.
-FORKS = """
-import atexit, json, os, signal, sqlite3, sys
-from pathlib import Path
+KILLED = """
+import atexit, os, signal, sqlite3, sys
 
-import capture.recovery, desk.__main__, sakigake.settings, sakigake.store.sqlite, sakigake.timeline.keychange
+home, step = sys.argv[1], int(sys.argv[2])
+seen = []
 
-def work(home, step, body, typed, said):
-    seen = []
+def touched(what):
+    seen.append(what)
+    if len(seen) == step:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    def touched(what):
-        seen.append(what)
-        if len(seen) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
+def watch(event, arguments):
+    if event in ("open", "os.rename", "os.link", "os.remove", "os.mkdir") and str(arguments[0]).startswith(home + "/keys"):
+        touched(event)
 
-    def watch(event, arguments):
-        if event in ("open", "os.rename", "os.link", "os.remove", "os.mkdir") and str(arguments[0]).startswith(home + "/keys"):
-            touched(event)
+def spoken(statement):
+    if statement.startswith(("BEGIN", "INSERT", "UPDATE", "DELETE", "COMMIT")):
+        touched(statement.split(" (")[0])
 
-    def spoken(statement):
-        if statement.startswith(("BEGIN", "INSERT", "UPDATE", "DELETE", "COMMIT")):
-            touched(statement.split(" (")[0])
+def connect(*arguments, **more):
+    made = connected(*arguments, **more)
+    made.set_trace_callback(spoken)
+    return made
 
-    def connect(*arguments, **more):
-        made = connected(*arguments, **more)
-        made.set_trace_callback(spoken)
-        return made
-
-    connected, sqlite3.connect = sqlite3.connect, connect
-    sys.addaudithook(watch)
-    os.environ["SAKIGAKE_HOME"] = home
-    sys.argv = ["-c", home, str(step), *typed]
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    try:
-        exec(body, {"home": home, "sys": sys, "__name__": "__main__"})
-        code = 0
-    except SystemExit as error:
-        code = error.code or 0
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-        code = 1
-    atexit._run_exitfuncs()
-    print(*(f"# {what}" for what in seen), sep="\\n", file=sys.stderr, flush=True)
-    os._exit(code)
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    child = os.fork()
-    if not child:
-        work(**asked)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+connected, sqlite3.connect = sqlite3.connect, connect
+sys.addaudithook(watch)
+atexit.register(lambda: print(*(f"# {what}" for what in seen), sep="\\n", file=sys.stderr))
 """
 ROTATE = """
 from pathlib import Path
@@ -116,51 +87,25 @@ sys.argv = ["sakigake", *sys.argv[3:]]
 run()
 """
 Then = Callable[[Path], None]
-Killed = Callable[..., "Died"]
 CHECKPOINT = "INSERT INTO checkpoints"
 
 
-@dataclass(frozen=True)
-class Died:
-    """How a process that was to be killed ended, and what it wrote to its standard error."""
-
-    returncode: int
-    stderr: str
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator["subprocess.Popen[str]"]:
-    """Run the process that forks."""
-    with subprocess.Popen(
-        [sys.executable, "-c", FORKS],
+def killed(home: Path, step: int, body: str, *typed: str) -> "subprocess.CompletedProcess[str]":
+    """Run in a process that is killed at its `step`-th write."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED + body, str(home), str(step), *typed],
         cwd=ROOT,
-        env=environment(ROOT / "nowhere", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        env=environment(home),
+        capture_output=True,
         text=True,
-        bufsize=1,
-    ) as process:
-        yield process
+        check=False,
+        timeout=90,
+    )
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    return done
 
 
-@pytest.fixture
-def killed(forks: "subprocess.Popen[str]", tmp_path: Path) -> Killed:
-    """Return what runs a body in a process that is killed at its `step`-th write; 0: never."""
-    said = tmp_path / "said.txt"
-
-    def run(home: Path, step: int, body: str, *typed: str) -> Died:
-        assert forks.stdin
-        assert forks.stdout
-        asked = {"home": str(home), "step": step, "body": body, "typed": typed, "said": str(said)}
-        forks.stdin.write(json.dumps(asked) + "\n")
-        done = Died(int(forks.stdout.readline()), said.read_text(encoding="utf-8"))
-        assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-        return done
-
-    return run
-
-
-def writes(killed: Killed, home: Path, body: str, *typed: str) -> list[str]:
+def writes(home: Path, body: str, *typed: str) -> list[str]:
     """Run once to the end; returns what it wrote to, the first one being step 1."""
     said = killed(home, 0, body, *typed).stderr.splitlines()
     return [line.removeprefix("# ") for line in said if line.startswith("# ")]
@@ -279,9 +224,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_rotation_killed_at_any_write_and_the_recording_after_it(
-    home: Path, tmp_path: Path, killed: Killed
-) -> None:
+def test_a_rotation_killed_at_any_write_and_the_recording_after_it(home: Path, tmp_path: Path) -> None:
     first = keys.Keys.open(home / "keys").public.hex()
     outcomes = set()
     for step in range(1, 60):
@@ -307,11 +250,11 @@ def test_a_rotation_killed_at_any_write_and_the_recording_after_it(
 
 @pytest.mark.parametrize("then", THEN)
 def test_killed_before_the_entry_that_links_it_a_session_is_linked_later(
-    home: Path, tmp_path: Path, killed: Killed, then: Then
+    home: Path, tmp_path: Path, then: Then
 ) -> None:
     keychange.rotate(home / "keys", "routine")
     shutil.copytree(home, tmp_path / "rehearsal")
-    made = writes(killed, tmp_path / "rehearsal", START)
+    made = writes(tmp_path / "rehearsal", START)
     _, second = [place for place, what in enumerate(made) if what.startswith("BEGIN")][-3:-1]
     assert killed(home, second + 1, START).returncode == -signal.SIGKILL
     with Kept(home) as kept:
@@ -323,9 +266,7 @@ def test_killed_before_the_entry_that_links_it_a_session_is_linked_later(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("then", THEN)
-def test_the_first_start_with_a_new_key_killed_at_any_write(
-    home: Path, tmp_path: Path, killed: Killed, then: Then
-) -> None:
+def test_the_first_start_with_a_new_key_killed_at_any_write(home: Path, tmp_path: Path, then: Then) -> None:
     keychange.rotate(home / "keys", "routine")
     sizes = set()
     for step in range(1, 60):
@@ -347,7 +288,7 @@ def test_the_first_start_with_a_new_key_killed_at_any_write(
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_it_comes_through(home: Path, killed: Killed) -> None:
+def test_killed_again_and_again_it_comes_through(home: Path) -> None:
     """One home: each start takes up what the kill before it left, and is killed one write later."""
     keychange.rotate(home / "keys", "routine")
     for step in range(1, 80):
@@ -376,7 +317,7 @@ def typed(home: Path, *args: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow
-def test_the_real_commands_killed_at_any_write(home: Path, tmp_path: Path, killed: Killed) -> None:
+def test_the_real_commands_killed_at_any_write(home: Path, tmp_path: Path) -> None:
     """`key rotate`, then `record start`, as typed; afterwards recorded, exported and verified as typed."""
     for number in range(2):
         assert cv2.imwrite(str(tmp_path / f"{number}.png"), cv2.resize(drawing(6 * (number + 1)), (640, 480)))
@@ -393,7 +334,7 @@ def test_the_real_commands_killed_at_any_write(home: Path, tmp_path: Path, kille
             keychange.rotate(home / "keys", "routine")
         rehearsal = tmp_path / "rehearsal"
         shutil.copytree(home, rehearsal)
-        made = writes(killed, rehearsal, TYPED, *command)
+        made = writes(rehearsal, TYPED, *command)
         shutil.rmtree(rehearsal)
         # Before its first write nothing is different from any start, and past its first checkpoint neither.
         first_step = made.index("INSERT INTO state") - 1 if command is source else 1
