@@ -103,7 +103,10 @@ def _project(path: Path, trust: Trust) -> Answer:
         report = verify(path, trust, easiest=attack_scene.EASIEST)
     except VerificationError:
         return "FAILED", ()
-    times = [(stage.seq, stage.interval.not_before, stage.interval.not_after) for stage in report.stages]
+    times = [
+        (stage.seq, stage.interval.not_before, stage.interval.not_after, stage.picture_after)
+        for stage in report.stages
+    ]
     told = (
         len(report.blocks),
         report.closed,
@@ -111,7 +114,9 @@ def _project(path: Path, trust: Trust) -> Answer:
         report.withheld,
         report.order,
         report.continues,
-        report.sealed and report.sealed.not_after,
+        {"not_after": report.sealed} if report.sealed else None,
+        report.compared.named() if report.compared else None,
+        report.compared.likeness.value if report.compared else None,
     )
     return report.verdict.value, (report.reasons, *times, *told)
 
@@ -121,7 +126,8 @@ def _alone(path: Path, roots: list[Root]) -> Answer:
         found = whole.check(path, roots, attack_scene.EASIEST)
     except RefusedError:
         return "FAILED", ()
-    times = [(stage["seq"], stage["not_before"], stage["not_after"]) for stage in found["stages"]]
+    keys = ("seq", "not_before", "not_after", "picture_not_before")
+    times = [tuple(stage[key] for key in keys) for stage in found["stages"]]
     told = (
         len(found["blocks"]),
         found["ledger_closed"],
@@ -129,8 +135,11 @@ def _alone(path: Path, roots: list[Root]) -> Answer:
         found["withheld"],
         found["order"],
         found["continues"],
+        found["sealed"],
+        found["order_stages"],
+        found["likeness_stated"],
     )
-    return found["verdict"], (tuple(found["reasons"]), *times, *told, found["sealed"] and found["sealed"][1])
+    return found["verdict"], (tuple(found["reasons"]), *times, *told)
 
 
 def mutate(rng: random.Random, raw: bytes, operator: str, at: int) -> bytes:

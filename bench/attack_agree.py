@@ -16,6 +16,7 @@ from sakigake.model import EntryType
 VALUES: tuple[Any, ...] = (
     *(0, 1, -1, 2, 5, 8, 10, 1 << 31, 1 << 47, (1 << 47) - 1, (1 << 53) - 1, 253_402_300_799_999),
     *("", "x", "0" * 64, "f" * 64, "1", "strong", "post_first", "order_unclear", "session_end", "stage"),
+    *("é", "先駆け"),
     *({}, {"a": 1}, {"not_before": 1}, {"first": 1, "last": 2}, {"best": 2}),
 )
 
@@ -67,6 +68,8 @@ def _ledger(rng: random.Random) -> Hand:
             ("wall", "mono", "boot", "after", "commit", "fp", "info", "type", "v", "seq", "salt", "new")
         )
         change = {field: rng.choice(VALUES)} if rng.random() < 0.5 else None
+        if rng.random() < 0.1:
+            change = {"info": {"still": rng.choice(VALUES)}}
         if rng.random() < 0.6:
             made.stage(rng.randrange(1, 9), change)
         else:

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import attack_archive, attack_blocks, attack_keys, attack_texts, attack_tokens
+from bench import attack_archive, attack_blocks, attack_keys, attack_still, attack_texts, attack_tokens
 from bench.attack_scene import KEY, Contents, Hand, Scene, ask, pack, restated, sealed
 from sakigake.anchor.trust import Trust
 from sakigake.evidence import layout
 from sakigake.model import EntryType
 
-FAILED, NOT_VERIFIED = ("FAILED",), ("FAILED", "INTEGRITY ONLY")
+FAILED, NOT_VERIFIED, GOOD = ("FAILED",), ("FAILED", "INTEGRITY ONLY"), ("VERIFIED",)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Case:
 def cases(scene: Scene) -> Iterator[Case]:
     """Yield every structured attack."""
     parts = (_outsider, _holder, _events, _findings, _by_hand, _entries)
-    others = (attack_texts, attack_archive, attack_tokens, attack_blocks, attack_keys)
+    others = (attack_texts, attack_archive, attack_tokens, attack_blocks, attack_keys, attack_still)
     for part in (*parts, *(each.cases for each in others)):
         for name, make, *more in part(scene):
             yield Case(name, make, *more)
@@ -78,6 +78,13 @@ def _outsider(scene: Scene) -> Iterator[Attack]:
     yield (
         "outsider: token over the list left out and forged list",
         put(**{layout.MANIFEST: whole[layout.MANIFEST] + b"\n"}),
+    )
+    # The token over the list is nobody's signature: what is left says no later than, at most.
+    yield "outsider: token over the list removed", less(layout.STAMP), ("VERIFIED",)
+    yield (
+        "outsider: token over the list replaced by a later one",
+        lambda: pack({**whole, layout.STAMP: ask(scene.honest, whole[layout.MANIFEST])}),
+        ("VERIFIED",),
     )
     yield "outsider: signature removed", less(layout.SIGNATURE)
     yield "outsider: page removed", less(layout.PAGE)
@@ -190,6 +197,15 @@ def _findings(scene: Scene) -> Iterator[Attack]:
     yield state("post earlier than the tokens, draft first all the same", post=post)
     yield state("order turned round", order="post_first")
     yield state("unknown order", order="draft_first_for_sure")
+    # Which stages are like the post is the exporter's word: so both must name them, and that is all they can do.
+    yield state("rests on the first stage alone", GOOD, stages={"best": 1, "first": 1, "last": 1}, draft={})
+    yield state(
+        "alike from the first stage on",
+        GOOD,
+        stages={"earliest": 1, "best": 2, "first": 2, "last": 2},
+        draft={},
+    )
+    yield state("rests on no stage, order stated", NOT_VERIFIED, stages={}, draft={})
     yield state("rests on the first entry", stages={"best": 0, "first": 0, "last": 0})
     yield state("rests on a stage that is withheld", stages={"best": 8, "first": 8, "last": 8})
     yield state("stages in the wrong order", stages={"best": 1, "first": 2, "last": 1})
@@ -308,6 +324,11 @@ def _entries(scene: Scene) -> Iterator[Attack]:
     yield "by hand: first entry names another key", other_first
     yield "by hand: entry of 17 kB", hand(lambda made: _sealed_event(made, {"text": "x" * 17_000}))
     yield "by hand: text that is not NFC", hand(_raw_entry({"info": "NFD"}))
+    yield "by hand: text of which later readers say that it is not NFC", hand(_raw_entry({"info": "NEW"}))
+    yield (
+        "by hand: text with a character that came after Unicode 3.2",
+        hand(_raw_entry({"info": "PICTOGRAPH"})),
+    )
     yield "by hand: half of a surrogate pair", hand(_raw_entry({"info": "SURROGATE"}))
     yield "by hand: objects in objects, 100,000 deep", hand(_raw_entry({"info": "DEEP"}))
     yield "by hand: number of 5,000 digits", hand(_raw_entry({"wall": "LONG"}))
@@ -329,6 +350,9 @@ LITERALS = {
     "TRUE": "true",
     "NULL": "null",
     "NFD": '{"a":"e\u0301"}',
+    # Assigned in Unicode 16 and composed there: NFC for older readers, not for newer ones.
+    "NEW": '{"a":"\U000105d2\u0307"}',
+    "PICTOGRAPH": '{"a":"\U0001f680"}',
     "SURROGATE": '{"a":"\\ud800"}',
     "DEEP": '{"a":' * 3000 + "1" + "}" * 3000,
     "LONG": "9" * 5000,

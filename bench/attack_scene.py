@@ -210,7 +210,7 @@ def make(folder: Path) -> Scene:
         shown = Picture(digest, pixel_digest_v1(pixels), pixels.shape[1], pixels.shape[0])
         large = cv2.resize(pixels, (480, 360), interpolation=cv2.INTER_NEAREST)
         prints = Fingerprint(VERSION, fingerprint_v2(np.asarray(large, np.uint8)))
-        numbers.append(ledger.append(EntryType.STAGE, {"changed_ppm": 9000}, shown, prints).seq)
+        numbers.append(ledger.append(EntryType.STAGE, _info(store, session.id, number), shown, prints).seq)
         if number == 1:
             ledger.append(EntryType.PAUSE, {"reason": "asked"})
             ledger.append(EntryType.RESUME, {"ms": 1000})
@@ -257,6 +257,12 @@ def make(folder: Path) -> Scene:
     scene.contents = {name: container.read(archive, name, 1 << 26) for name in archive.names()}
     assert pack(scene.contents) == (folder / "pack.zip").read_bytes()
     return scene
+
+
+def _info(store: SqliteStore, session: str, number: int) -> dict[str, int | str]:
+    """Return what the entry of a stage says; from the third on it names a token as `still`."""
+    token = store.newest_token(session)
+    return {"still": token.hex()} if token and number > 1 else {"changed_ppm": 9000}
 
 
 class Hand:

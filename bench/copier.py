@@ -14,9 +14,9 @@ real ones; time is simulated. Variants:
     eager-delayed   both
 
 A check is wrong when it says that the copier was first. A run is decided when at least one of its pictures is said to be the
-artist's first with a strong likeness, and none is said to be the copier's. A run is one drawing of some five minutes. With a delay,
-a run that one drawing leaves open is played again with a second drawing after it, as a stream goes on, to see whether that decides it;
-`decided` counts the runs that one drawing decides. Exits 1 when anything is wrong or one drawing with a delay is not decided.
+artist's first with a strong likeness, and none is said to be the copier's. A run is one drawing of some five minutes. Runs share
+nothing, so they come out the same however many play at once (`--jobs`). Exits 1 when anything is wrong or a run with a delay
+is not decided.
 """
 
 import argparse
@@ -28,11 +28,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from hashlib import sha256
 from io import BytesIO
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,12 @@ import numpy as np
 from bench.simulated import SECOND, STAGE_S, Authorities, Computer, Recorder, World, authorities
 from capture.frame import Frame, Region
 from capture.stages import Context, StageDetector
+from capture.still import Rest, named
 from desk.demo.recording import FRAMES
 from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
-from sakigake.model import EntryType, Likeness, Order, Picture, Session
+from sakigake.model import EntryType, Likeness, Order, Picture, Session, StoredEntry
 from sakigake.timeline.ledger import Fingerprint
-from sakigake.timeline.reading import picture_bounds
+from sakigake.timeline.reading import kept_picture_bounds
 from watch.check import check_picture
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -57,9 +60,7 @@ STAY_S = (2.0, 14.0)  # how long the canvas stays as it is on one frame
 BIT_RATE = 2_500_000
 STREAM = (1280, 720)
 EAGER_S = 1.0
-Shown = tuple[
-    list[Pixels], list[Pixels]
-]  # what the artist's screen shows, look by look, and what a viewer's does
+Shown = tuple[list[Pixels], list[Pixels]]
 VARIANTS = {
     "plain": (0.0, STAGE_S),
     "eager": (0.0, EAGER_S),
@@ -112,6 +113,8 @@ class Watcher:
         self.folder, self.world = folder, world
         self.recorder = Recorder(folder, Computer(world), served, stage_s)
         self.detector = StageDetector()
+        self.rest = Rest()
+        self.before: StoredEntry | None = None
         self.behind_s = behind_s
         self.stages: list[tuple[int, Path]] = []
         self.session: Session | None = None
@@ -128,16 +131,26 @@ class Watcher:
         frame = Frame(
             shown, self.world.now, self.world.now, self._looks, "screen", Region(0, 0, width, height)
         )
+        self.rest.begin()
         decision = self.detector.step(frame, Context(None, None))
+        self.rest.looked(decision.still)
         if decision.stage:
             body = bytes(cv2.imencode(".png", shown)[1])
             path = self.folder / f"{self._looks}.png"
             path.write_bytes(body)
             picture = Picture(sha256(body).hexdigest(), pixel_digest_v1(shown), width, height)
             prints = Fingerprint(VERSION, fingerprint_v2(shown))
-            entry = self.recorder.entry(EntryType.STAGE, {"changed_ppm": 9000}, picture, prints)
+            info: dict[str, int | str] = {"changed_ppm": 9000}
+            if still := named(self.rest.take(), self.before, decision):
+                info["still"] = still
+            entry = self.before = self.recorder.entry(EntryType.STAGE, info, picture, prints)
             self.detector.kept(entry.seq, frame)
             self.stages.append((entry.seq, path))
+
+    def turn(self) -> None:
+        """Do what the writer and the anchor thread do in between."""
+        self.recorder.turn()
+        self.rest.learn(self.recorder.store.newest_token(self.recorder.ledger.session.id))
 
 
 @dataclass(frozen=True)
@@ -160,16 +173,11 @@ class Outcome:
         return Order.DRAFT_FIRST in self.strong and not self.wrong
 
 
-def play(folder: Path, served: Authorities, drawings: Sequence[Shown], variant: str) -> Outcome:
-    """Draw, copy and compare once; more `drawings` go on where the first ended."""
+def play(folder: Path, served: Authorities, shown: Shown, variant: str) -> Outcome:
+    """Draw, copy and compare once."""
     world = served.world
     delay, stage_s = VARIANTS[variant]
-    stays = [world.rng.uniform(*STAY_S) for _ in drawings[0][0]]
-    later = random.Random(
-        stays[0]
-    )  # so that the first drawing goes the same way whether or not another follows
-    stays += [later.uniform(*STAY_S) for each in drawings[1:] for _ in each[0]]
-    shown = [[picture for each in drawings for picture in each[side]] for side in (0, 1)]
+    stays = [world.rng.uniform(*STAY_S) for _ in shown[0]]
     ends = np.cumsum(stays)
     began = world.now
     artist = Watcher(folder / "artist", world, served, 0.0, STAGE_S)
@@ -182,7 +190,7 @@ def play(folder: Path, served: Authorities, drawings: Sequence[Shown], variant: 
             at = passed - watcher.behind_s
             if at >= 0:
                 watcher.look(passed, pictures[min(int(np.searchsorted(ends, at)), len(pictures) - 1)])
-            watcher.recorder.turn()
+            watcher.turn()
         world.on(world.rng.uniform(0.3, 0.7))
     for watcher in (artist, copier):
         watcher.session = watcher.recorder.end()
@@ -204,7 +212,7 @@ def checks(own: Watcher, other: Watcher) -> list[tuple[Order, Likeness]]:
     assert other.session
     made = []
     for seq, path in other.stages:
-        posted = picture_bounds(other.recorder.store, other.session.id, seq, seq, seq)
+        posted = kept_picture_bounds(other.recorder.store, other.session.id, seq)
         found = check_picture(own.recorder.store, [own.session], path, posted)
         made.append((found.order, found.likeness))
     return made
@@ -217,37 +225,48 @@ def turned(check: tuple[Order, Likeness]) -> tuple[Order, Likeness]:
     return other.get(order, order), likeness
 
 
-def measure(variant: str, runs: int, seed: int) -> dict[str, Any]:
-    """Play a variant often; returns the counts."""
+@cache
+def drawing() -> Shown:
+    """Return what the artist's screen shows, look by look, and what a viewer's does."""
     pictures = drawn()
-    turned_over = [np.ascontiguousarray(each[:, ::-1]) for each in pictures]
-    drawings = [(each, streamed(each)) for each in (pictures, turned_over)]
-    outcomes = []
-    by_first = 0
+    return pictures, streamed(pictures)
+
+
+def run(variant: str, seed: int, number: int) -> tuple[Outcome, float]:
+    """Play one run; returns what came out and the CPU time it took, in seconds."""
+    cv2.setNumThreads(1)
     used = time.process_time()
-    for run in range(runs):
-        for count in (1, 2):
-            world = World(random.Random(f"{variant} {seed} {run}"))
-            with tempfile.TemporaryDirectory() as folder, authorities(world) as served:
-                outcome = play(Path(folder), served, drawings[:count], variant)
-            by_first += count == 1 and outcome.decided
-            if outcome.decided or outcome.wrong or not VARIANTS[variant][0]:
-                break
-            said = Counter(order.value for order in outcome.orders)
-            print(f"{variant} run {run}: open after {count}: {dict(said)}", flush=True)
-        outcomes.append(outcome)
+    world = World(random.Random(f"{variant} {seed} {number}"))
+    with tempfile.TemporaryDirectory() as folder, authorities(world) as served:
+        outcome = play(Path(folder), served, drawing(), variant)
+    return outcome, time.process_time() - used
+
+
+def measure(variant: str, runs: int, seed: int, jobs: int) -> dict[str, Any]:
+    """Play a variant often; returns the counts."""
+    outcomes = []
+    used = 0.0
+    # Threads and databases are open while a run plays, so each process starts anew instead of being forked.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for number, (outcome, cpu_s) in enumerate(
+            pool.map(run, *zip(*((variant, seed, number) for number in range(runs)), strict=True))
+        ):
+            outcomes.append(outcome)
+            used += cpu_s
+            if outcome.wrong or (VARIANTS[variant][0] and not outcome.decided):
+                said = Counter(order.value for order in outcome.orders)
+                print(f"{variant} run {number}: {dict(said)}", flush=True)
     checks = Counter(order for outcome in outcomes for order in outcome.orders)
     return {
         "runs": runs,
         "wrong": sum(outcome.wrong for outcome in outcomes),
-        "decided": by_first,
-        "decided_with_a_second_drawing": sum(outcome.decided for outcome in outcomes) - by_first,
+        "decided": sum(outcome.decided for outcome in outcomes),
         "checks": sum(checks.values()),
         "draft_first": checks[Order.DRAFT_FIRST],
         "unclear": checks[Order.UNCLEAR],
         "without_likeness": sum(outcome.unlike for outcome in outcomes),
         "minutes": round(sum(outcome.length_s for outcome in outcomes) / 60 / runs, 1),
-        "cpu_s": round(time.process_time() - used, 1),
+        "cpu_s": round(used, 1),
     }
 
 
@@ -258,13 +277,13 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="runs that play at once")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     given = parser.parse_args()
-    cv2.setNumThreads(1)
     result: dict[str, Any] = {"load_before": os.getloadavg()}
     for variant in given.variants:
-        result[variant] = measure(variant, given.runs, given.seed)
+        result[variant] = measure(variant, given.runs, given.seed, given.jobs)
         print(variant, result[variant], flush=True)
     result["load_after"] = os.getloadavg()
     if given.json:

@@ -206,6 +206,18 @@ def token_vectors() -> dict[str, Any]:
                     "8": (5000, None),
                 }
             ),
+            "stills": [
+                [4, "a", "b", 1000],
+                [4, "b", "b", 5000],
+                [8, "c", "b", 4000],
+                [9, "d", "d", 9000],
+                [8, "b", "c", None],
+                [3, "b", "b", None],
+                [9, "d", "b", None],
+                [8, "unknown", "b", None],
+                [8, "a", "unknown", None],
+                [8, "a", None, None],
+            ],
         },
     }
 

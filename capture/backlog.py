@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from capture.forget import Request
 from capture.frame import Frame
 from capture.stages import Decision
+from capture.still import Still
 from sakigake.model import EntryType
 from sakigake.timeline.entry import Info
 
@@ -23,10 +24,11 @@ MAX_BYTES = 64_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageItem:
-    """A frame to keep, and why."""
+    """A frame to keep, and why; `still` is what is known of the canvas before it changed."""
 
     frame: Frame
     decision: Decision
+    still: Still | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from capture.pausing import Note, Pauses
 from capture.privacy import key_of
 from capture.rules import Rules
 from capture.sources.packets import Hole
-from capture.stages import Context, Decision, StageDetector
+from capture.stages import FIRST_SIGHT, Context, Decision, StageDetector
 from capture.stats import StatsTable
+from capture.still import Rest
 from sakigake import words
 from sakigake.fingerprint.vector import pixel_digest_v1
 from sakigake.model import EntryType
@@ -28,7 +29,6 @@ from sakigake.timeline.entry import Info
 BLACK_NS = 10 * SECOND
 APART_NS, LONGEST_APART_NS = 2 * SECOND, 60 * SECOND
 Say = Callable[..., None]
-FIRST_SIGHT = frozenset({"first", "new_canvas"})
 NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 PASSED_OVER = frozenset({"not-a-picture", "too-small", "too-large"})
 VIDEO_HOLES = frozenset({"video-hole", "video-back", "video-damaged", "video-cut-off"})
@@ -73,6 +73,7 @@ class Looker:
         self.pacer = Pacer(interval_s, restful=source.live)
         self.pauses = Pauses(coverage, elapsed, lambda: self.pacer.interval_s)
         self.alarms = Alarms()
+        self.rest = Rest()
         self.exhausted = False
         self.stopping = False
         self.busy_since: int | None = None
@@ -130,11 +131,13 @@ class Looker:
     def gap(self, gap: Gap | None, **more: int | str) -> None:
         """Queue a gap, if there is one to tell."""
         if gap is not None:
+            self.rest.broken()
             self.note(EntryType.GAP, {"reason": gap.reason, "ms": gap.ms, **more})
             self._sign = self._elapsed.now()
 
     def _tell(self, notes: list[Note]) -> None:
         for kind, info in notes:
+            self.rest.broken()
             self.note(kind, info)
             self._sign = self._elapsed.now()
 
@@ -174,11 +177,13 @@ class Looker:
         request, self._request = self._request, None
         if request is not None:
             self._drawn = self._unsettled = None
+            self.rest.forget()
             self._backlog.forget(request, self._elapsed.clock.mono_ns() - request.last_ms * 1_000_000)
 
     def _look(self) -> bool:
         """Look once; returns whether there was something to see, and so may be more."""
         self._changed = False
+        self.rest.begin()
         seen = self.source.grab()
         self._passing = isinstance(seen, NoFrame) and seen.reason in PASSING
         if isinstance(seen, NoFrame):
@@ -207,6 +212,7 @@ class Looker:
 
     def _unseen(self, seen: NoFrame) -> None:
         """Note why nothing may be kept or nothing can be seen. What is over at the next look is not worth a word."""
+        self.rest.broken()
         now = self._elapsed.now()
         self._unseen_since = now if self._unseen_since is None else self._unseen_since
         self.alarms.reset()
@@ -253,6 +259,8 @@ class Looker:
             self._bad("blank", "record.blank")
             return
         self._see()
+        if self.source.live:
+            self.rest.looked(decision.still)
         self._changed = decision.label != "idle"
         if decision.stage:
             self._keep(frame, decision)
@@ -326,7 +334,7 @@ class Looker:
         self._kept, self._drawn = frame.seq, None
         self._sign = self._elapsed.now()
         self._looks_since = 0
-        self._hand_over(StageItem(frame, decision))
+        self._hand_over(StageItem(frame, decision, self.rest.take()))
         if not self.source.live:
             self._wait_until_kept()
 
@@ -371,6 +379,7 @@ class Looker:
     def failed(self, error: BaseException) -> None:
         """Take in an error that ended a tick: what the detector knows may be half changed, so it starts anew."""
         self.errors += 1
+        self.rest.forget()
         if self._coverage.reason != "error":
             self._say("record.tick-failed", what=type(error).__name__)
         self._detector = StageDetector(rules=self._rules)
@@ -388,6 +397,6 @@ class Looker:
             self._settle()
             decision = self._detector.flush()
             if decision is not None and self._drawn is not None and self._drawn.seq != self._kept:
-                self._hand_over(StageItem(self._drawn, decision))
+                self._hand_over(StageItem(self._drawn, decision, self.rest.take()))
         finally:
             self.source.close()

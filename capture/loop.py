@@ -220,6 +220,7 @@ class Recorder:
             kept=self.looker.kept,
             forgot=self.looker.forgot,
             sealed=self._on_air.show if self._on_air else lambda _: None,
+            newest=self.looker.rest.learn,
         )
         if start.resumed and not self._plan.source.live:
             self.looker.known = {

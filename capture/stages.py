@@ -2,19 +2,22 @@
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from capture.comparison import moving_share
 from capture.frame import Frame, Pixels, Region
 from capture.registration import CELL, Gray, shrink
 from capture.rules import Rules
-from capture.tracking import CanvasTracker, Circumstances, Sight
+from capture.tracking import MOVING, MOVING_LOSSY, CanvasTracker, Circumstances, Sight
 
 LONG_SIDE = 640  # of the picture that is looked at, at most
 HALF_FROM = 600  # a canvas up to this long is looked at in full
 BURST_NS = 500_000_000
 REMEMBERED = 32
+FIRST_SIGHT = frozenset({"first", "new_canvas"})
+AT_REST = frozenset({"idle", "cursor"})
 QUIET = frozenset({"idle", "cursor", "view", "overlay"})
 SMALL_OVERLAY = 0.03
 SHOWN = 0.5
@@ -40,7 +43,8 @@ class Decision:
     `label` is what the frame shows: first, idle, draw, view (zoomed, moved, turned), overlay, cursor, foreign,
     unknown, blank, new_canvas. `stage` says to keep it. `changed` is the share of the view drawn on since the last
     stage. `reverts_to` is the ledger number of the earlier stage the canvas has gone back to. `why` is a slug:
-    settled, large, late, end.
+    settled, large, late, end. `still` is the ledger number of the last stage when that is durable and the view is the
+    one it was taken from, and every look since has found nothing else.
     """
 
     label: str
@@ -49,6 +53,7 @@ class Decision:
     reverts_to: int | None
     why: str
     metrics: dict[str, float]
+    still: int | None = None
 
 
 @dataclass(slots=True)
@@ -81,6 +86,9 @@ class StageDetector:
         self._stages: deque[Remembered] = deque(maxlen=REMEMBERED)
         self._last_ns: int | None = None
         self._last_seq = -1
+        self._seen: Pixels | None = None  # the last view
+        self._as_kept: Pixels | None = None  # the view that the last stage was taken from
+        self._left = True  # whether a look since then has found something else
 
     def step(self, frame: Frame, context: Context) -> Decision:
         """Take in one frame and say what it is."""
@@ -88,19 +96,25 @@ class StageDetector:
         self._last_ns, self._last_seq = frame.mono_ns, frame.seq
         if context.own_window is False:
             self._tracker.look_away()
+            self._seen, self._left = None, True
             return self._decide(frame, Sight("foreign"), burst=burst)
         view, scale = self._view(frame)
+        self._seen = view
         pointer = None
         if context.pointer is not None:
             left, top = (self._canvas.left, self._canvas.top) if self._canvas else (0, 0)
             pointer = (context.pointer[0] - left) * scale, (context.pointer[1] - top) * scale
         around = Circumstances(pointer, context.own_window, frame.mono_ns, frame.lossy)
         sight = self._tracker.see(view, around)
-        if sight.label in {"first", "new_canvas"}:
+        if sight.label in FIRST_SIGHT:
             self._pending = Pending()
             self._stages.clear()
             self._remember(frame.seq)
-        return self._decide(frame, sight, burst=burst)
+            return self._decide(frame, sight, burst=burst)
+        decision = self._decide(frame, sight, burst=burst)
+        if decision.stage:
+            return decision
+        return replace(decision, still=self._still(view, sight, lossy=frame.lossy))
 
     def flush(self) -> Decision | None:
         """Return the stage that the end of the session makes of what has changed since the last one."""
@@ -163,7 +177,20 @@ class StageDetector:
         self._remember(frame)
         return Decision(label, stage=True, changed=changed, reverts_to=reverts_to, why=why, metrics=metrics)
 
+    def _still(self, view: Pixels, sight: Sight, *, lossy: bool) -> int | None:
+        """Return the number of the last stage if the view is, within what counts as no motion, the one it shows."""
+        if sight.label not in AT_REST or sight.unsure or sight.held:
+            self._left = True
+        as_kept = self._as_kept
+        if self._left or self._pending.area or not self._stages or as_kept is None:
+            return None
+        if as_kept.shape != view.shape:
+            return None
+        same = moving_share(view, as_kept, MOVING_LOSSY if lossy else MOVING) < self._rules.idle
+        return self._stages[-1].stage if same else None
+
     def _remember(self, frame: int) -> None:
+        self._as_kept, self._left = self._seen, self._seen is None
         self._tracker.settle()
         composite = self._tracker.composite
         if composite is not None:

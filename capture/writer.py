@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import TypeVar
 
 import cv2
@@ -17,11 +18,12 @@ from capture.look import Say
 from capture.memory import give_back
 from capture.pacer import SECOND
 from capture.spool import Spool
+from capture.still import named
 from sakigake.errors import SakigakeError
 from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
 from sakigake.model import EntryType, StoredCheckpoint, StoredEntry
 from sakigake.store.protocol import Store
-from sakigake.timeline.entry import Info
+from sakigake.timeline.entry import Info, parse_entry
 from sakigake.timeline.ledger import Fingerprint, Ledger
 
 RETRY_S = 2.0
@@ -88,6 +90,7 @@ class Writer(threading.Thread):
         kept: Callable[[int, Frame], None],
         forgot: Callable[[Collection[int]], None],
         sealed: Callable[[StoredCheckpoint], None],
+        newest: Callable[[bytes | None], None],
     ) -> None:
         super().__init__(name="sakigake-writer", daemon=True)
         self.stages = 0
@@ -113,6 +116,8 @@ class Writer(threading.Thread):
         self._kept = kept
         self._forgot = forgot
         self._sealed = sealed
+        self._newest = newest
+        self._before: StoredEntry | None = None  # the last stage that this recorder wrote
 
     @property
     def entries(self) -> int:
@@ -124,6 +129,8 @@ class Writer(threading.Thread):
         try:
             while not self._backlog.finished:
                 self._take()
+                with suppress(SakigakeError):  # a disk that refuses: then the newest token stays unknown
+                    self._newest(self._store.newest_token(self._ledger.session.id))
                 if self._checkpoints.due(self._ledger.size):
                     self._durably(lambda: self.checkpoint(important=self._checkpoints.with_stage))
             self._durably(lambda: self._store.end_session(self._ledger.session.id, self._elapsed.clock.now()))
@@ -200,6 +207,8 @@ class Writer(threading.Thread):
             info["lossy"] = 1
         if decision.reverts_to is not None:
             info["reverts_to"] = decision.reverts_to
+        if still := named(item.still, self._before, decision):
+            info["still"] = still
         pixels = frame.pixels
         if self.room >= Room.SMALL:
             info["whole_pixels"] = pixel_digest_v1(pixels)
@@ -217,8 +226,11 @@ class Writer(threading.Thread):
             mono_ns=frame.mono_ns,
         )
         self.stages += 1
+        self._before = entry
         self._checkpoints.with_stage = True
         self._acknowledge(entry)
+        if after := parse_entry(entry.raw).after:
+            self._newest(bytes.fromhex(after))  # known before a look can find the canvas as at this stage
         self._kept(entry.seq, frame)
         self._say("record.stage", number=self.stages, changed=round(decision.changed * 100, 1))
 

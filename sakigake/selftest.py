@@ -24,7 +24,7 @@ from sakigake.errors import VerificationError
 from sakigake.fingerprint.vector import V1, fingerprint_v1, fingerprint_v2, pixel_digest_v1, unpack
 from sakigake.model import Interval
 from sakigake.timeline import curve, merkle, note
-from sakigake.timeline.bounds import TokenTime, bounds
+from sakigake.timeline.bounds import TokenTime, bounds, picture_after
 from sakigake.timeline.entry import canonical, parse_canonical
 
 VECTORS = "vectors-v1.json"
@@ -178,6 +178,12 @@ def _bounds(table: Mapping[str, Any]) -> Iterator[Check]:
     for seq, (low, high) in rows["intervals"].items():
         wanted = Interval(None if low is None else from_ms(low), None if high is None else from_ms(high))
         yield f"entry {seq}", partial(_equal, found.get, int(seq), wanted)
+    for number, (seq, still, after, low) in enumerate(rows.get("stills", ())):
+        yield f"still {number}", partial(_after, seq, still, after, low, times)
+
+
+def _after(seq: int, still: str, after: str | None, low: int | None, times: Mapping[str, TokenTime]) -> bool:
+    return picture_after(seq, still, after, times) == (None if low is None else from_ms(low))
 
 
 def _pixels(table: list[Mapping[str, Any]]) -> Iterator[Check]:

@@ -46,6 +46,28 @@ class Settings:
 
 def load(home: Path | None = None) -> Settings:
     """Read the settings; raises ConfigError when the home is no folder or `sakigake.toml` cannot be read."""
+    given, config = _places(home)
+    if given.exists() and not given.is_dir():
+        raise ConfigError("home-not-folder", path=given)
+    tables = tomllib.loads(resources.read_text("defaults.toml"))
+    own = _read(config)
+    _check(tables, own)
+    return Settings(home=given.expanduser().absolute(), tables=merge(tables, own))
+
+
+def load_section(name: str) -> dict[str, Any]:
+    """Read one table of the settings alone, for what needs no other: a fault elsewhere in the file is no hindrance.
+
+    Raises ConfigError when `sakigake.toml` cannot be read, or when this table has a fault.
+    """
+    tables = tomllib.loads(resources.read_text("defaults.toml"))
+    own = {key: rows for key, rows in _read(_places(None)[1]).items() if key == name}
+    _check(tables, own)
+    return Settings(home=Path(), tables=merge(tables, own)).section(name)
+
+
+def _places(home: Path | None) -> tuple[Path, Path]:
+    """Return the folder everything is kept in, and the file of the settings."""
     given = home or (Path(value) if (value := os.environ.get("SAKIGAKE_HOME")) else None)
     if given is None:
         # Imported late: the verifier and --help have no use for it.
@@ -55,14 +77,9 @@ def load(home: Path | None = None) -> Settings:
         config = platformdirs.user_config_path("sakigake", appauthor=False) / "sakigake.toml"
     else:
         config = given / "sakigake.toml"
-    if given.exists() and not given.is_dir():
-        raise ConfigError("home-not-folder", path=given)
     if named := os.environ.get("SAKIGAKE_CONFIG"):
         config = Path(named)
-    tables = tomllib.loads(resources.read_text("defaults.toml"))
-    own = _read(config)
-    _check(tables, own)
-    return Settings(home=given.expanduser().absolute(), tables=merge(tables, own))
+    return given, config
 
 
 def _read(path: Path) -> dict[str, Any]:

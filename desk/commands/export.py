@@ -120,7 +120,8 @@ def export(  # noqa: PLR0917 - click passes by name
         click.echo(words.text("export.headless"))
     _tell_what_lacks(done, found.id, closed=is_closed(store, found) and not done.unsealed, behind=behind)
     if not done.stamped:
-        click.echo(words.text("export.not-stamped", why=why or words.text("export.no-answer")))
+        told = "export.not-stamped" if done.tokens or done.blocks else "export.not-stamped-untimed"
+        click.echo(words.text(told, why=why or words.text("export.no-answer")))
     click.echo(words.text("export.look", page="index.html", path=done.path))
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Interval, Verdict
 from sakigake.phrases import span
+
+if TYPE_CHECKING:
+    from sakigake.anchor.trust import Trust
 
 EXIT_CODES = {Verdict.VERIFIED: errors.EXIT_OK, Verdict.INTEGRITY_ONLY: errors.EXIT_INTEGRITY_ONLY}
 MAX_CERTIFICATE = 1 << 20
@@ -51,10 +54,12 @@ def verify(
 
     if lang:
         os.environ["SAKIGAKE_LANG"] = lang
-    trusted = trust.load(settings.load().tables)
+    # Nobody is asked here, so whom the settings want asked is no reason to refuse, nor is a fault elsewhere in them.
+    pinned = settings.load_section("anchor").get("authority", [])
+    trusted = trust.load({"anchor": {"authority": pinned}})
     for path in roots:
         try:
-            trusted = trusted.with_roots(_certificate(path))
+            trusted = trusted.with_roots(_certificate(path), f"--trust {path.name}")
         except OSError as error:
             raise errors.UsageError("trust-unreadable", path=path, why=error.strerror) from error
     seen = [head.read(value) for value in heads]
@@ -66,9 +71,9 @@ def verify(
         ctx.exit(error.exit_code)
     else:
         if as_json:
-            click.echo(json.dumps(_record(report) | _compared(compared), ensure_ascii=False))
+            click.echo(json.dumps(_record(report, trusted) | _compared(compared), ensure_ascii=False))
         else:
-            _print(report)
+            _print(report, trusted)
             for each in compared:
                 relation = f"verify.against-{each.relation.value}"
                 whose = words.text("verify.against-linked" if each.linked else "verify.against-one-key")
@@ -101,7 +106,7 @@ def _failed(error: errors.VerificationError, *, as_json: bool) -> None:
     click.echo(f"  {error.hint()}")
 
 
-def _print(report: Any) -> None:
+def _print(report: Any, trusted: "Trust") -> None:
     from sakigake.evidence.blocks import NAME
 
     say = words.text
@@ -113,22 +118,54 @@ def _print(report: Any) -> None:
         click.echo(f"  {say('verify.stage', seq=stage.seq, span=span(stage.interval))}{flags}")
         if stage.claimed:
             click.echo(f"      {say('report.claimed', when=iso(stage.claimed))}")
+        if stage.picture_after:
+            click.echo(f"      {say('verify.picture-after', when=iso(stage.picture_after))}")
     if report.order:
         click.echo(f"  {say('verify.order', order=say(f'finding.order.{report.order.value}'))}")
+        _print_rests_on(report.compared)
     if names := [name for name in report.authorities if name != NAME]:  # blocks have a line of their own
-        click.echo(f"  {say('verify.authorities', names=', '.join(names))}")
+        shown = say("verify.authority.between").join(_authority(trusted, name) for name in names)
+        click.echo(f"  {say('verify.authorities', names=shown)}")
     if report.blocks:
         first = min(report.blocks, key=lambda block: block.time)
         count = len(report.blocks)
         click.echo(f"  {say('verify.blocks', count=count, name=first.name, time=iso(first.time))}")
     if report.untrusted_tokens:
         click.echo(f"  {say('verify.untrusted', count=report.untrusted_tokens)}")
-    sealed = say("verify.sealed", span=span(report.sealed)) if report.sealed else say("verify.unsealed")
-    click.echo(f"  {sealed}")
+    sealed = report.sealed
+    click.echo(f"  {say('verify.sealed', when=iso(sealed)) if sealed else say('verify.unsealed')}")
     _print_ledger(report)
+    click.echo(f"  {say(_shows(report))}")
+
+
+def _print_rests_on(stated: Any) -> None:
+    """Say which stages the order is about, and that nobody but the exporter says they are alike."""
+    first, last = stated.first_stage, stated.last_stage
+    if first is None or last is None:
+        return
+    which = str(first) if first == last else words.text("verify.order-span", first=first, last=last)
+    likeness = words.text(f"finding.likeness.{stated.likeness.value}").rstrip(".。")
+    click.echo(f"      {words.text('verify.order-stages', stages=which, likeness=likeness)}")
+    if stated.earliest not in {None, first}:
+        click.echo(f"      {words.text('verify.order-earliest', seq=stated.earliest)}")
+
+
+def _authority(trusted: "Trust", name: str) -> str:
+    """Return an authority's name, and where its root came from unless it is shipped: anybody can choose a name."""
+    found = trusted.get(name)
+    if found is None or found.origin == "shipped":
+        return name
+    roots = ", ".join(found.digests())
+    return words.text(f"verify.authority.{found.origin.value}", name=name, roots=roots)
+
+
+def _shows(report: Any) -> str:
+    """Return the key of the sentence that says what this shows: of pictures not shown, and times not there, nothing."""
+    timed = [stage.interval.not_after is not None for stage in report.stages]
+    if not all(timed):
+        return "verify.shows-part-timed" if any(timed) else "verify.shows-untimed"
     pictures = [stage.picture for stage in report.stages]
-    shows = "verify.shows" if all(pictures) else f"verify.shows-{'some' if any(pictures) else 'none'}"
-    click.echo(f"  {say(shows)}")
+    return "verify.shows" if all(pictures) else f"verify.shows-{'some' if any(pictures) else 'none'}"
 
 
 def _print_ledger(report: Any) -> None:
@@ -157,9 +194,7 @@ def _verdict(report: Any) -> str:
     return f"{key}.both" if any("block-time" in stage.flags for stage in report.stages) else key
 
 
-def _times(interval: Interval | None) -> dict[str, str | None] | None:
-    if interval is None:
-        return None
+def _times(interval: Interval) -> dict[str, str | None]:
     ends = {"not_before": interval.not_before, "not_after": interval.not_after}
     return {key: iso(value) if value else None for key, value in ends.items()}
 
@@ -180,7 +215,8 @@ def _compared(others: Any) -> dict[str, Any]:
     return {"against": rows} if rows else {}
 
 
-def _record(report: Any) -> dict[str, Any]:
+def _record(report: Any, trusted: "Trust") -> dict[str, Any]:
+    stated = report.compared
     return {
         "schema_version": 1,
         "verdict": report.verdict.value,
@@ -191,6 +227,10 @@ def _record(report: Any) -> dict[str, Any]:
         "withheld": report.withheld,
         "checkpoints": report.checkpoints,
         "authorities": list(report.authorities),
+        "authority_roots": [
+            {"name": each.name, "from": each.origin.value, "roots": list(each.digests())}
+            for each in filter(None, map(trusted.get, report.authorities))
+        ],
         "untrusted_tokens": report.untrusted_tokens,
         "blocks": [
             {"file": block.file, "size": block.size, "hash": block.name, "time": iso(block.time)}
@@ -202,14 +242,17 @@ def _record(report: Any) -> dict[str, Any]:
         "verify_py": report.verify_py,
         "gaps": report.gaps,
         "gaps_counted": report.gaps_counted,
-        "sealed": _times(report.sealed),
+        "sealed": {"not_after": iso(report.sealed)} if report.sealed else None,
         "order": report.order.value if report.order else None,
-        "order_stated": report.order_stated.value if report.order_stated else None,
+        "order_stated": stated.order.value if stated else None,
+        "order_stages": stated.named() if stated else None,
+        "likeness_stated": stated.likeness.value if stated else None,
         "stages": [
             {
                 "seq": stage.seq,
-                **(_times(stage.interval) or {}),
+                **_times(stage.interval),
                 "claimed": iso(stage.claimed) if stage.claimed else None,
+                "picture_not_before": iso(stage.picture_after) if stage.picture_after else None,
                 "picture": stage.picture,
                 "flags": list(stage.flags),
             }

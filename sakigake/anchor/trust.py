@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sakigake import resources
 from sakigake.anchor import chain
 from sakigake.errors import ConfigError
+from sakigake.text import is_text
 
 _PIN = re.compile(r"[0-9a-fA-F]{64}")
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Origin(StrEnum):
+    """Who chose the roots of an authority."""
+
+    SHIPPED = "shipped"
+    SETTINGS = "settings"
+    GIVEN = "given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,8 @@ class Authority:
     `roots` are trusted; `pins` (hex SHA-256 of the signing certificates) narrow them to certain keys, and when
     empty any certificate below a root that may sign nothing but time is accepted. `between` are intermediates
     that the authority does not send along. `url` is empty for one that is only read, never asked. `provenance`
-    says where the roots came from.
+    says where the roots came from, `origin` whether they are shipped or somebody here chose them: a name says nothing
+    then, anybody can give himself any.
     """
 
     name: str
@@ -41,6 +52,11 @@ class Authority:
     pins: tuple[str, ...]
     provenance: str
     between: tuple[x509.Certificate, ...] = ()
+    origin: Origin = Origin.SHIPPED
+
+    def digests(self) -> tuple[str, ...]:
+        """Return the SHA-256 of each root certificate (DER) in hex: what an authority publishes of itself."""
+        return tuple(sha256(root.public_bytes(Encoding.DER)).hexdigest() for root in self.roots)
 
     def signed(
         self, leaf: x509.Certificate, embedded: Collection[x509.Certificate], moment: datetime
@@ -82,9 +98,8 @@ class Trust:
     ) -> "Trust":
         """Return this trust with one more authority, whose certificates are given as PEM or DER; raises ConfigError."""
         roots, between = _read_pem(pem, name)
-        return replace(
-            self, authorities=(*self.authorities, Authority(name, "", roots, (), provenance, between))
-        )
+        given = Authority(name, "", roots, (), provenance, between, Origin.GIVEN)
+        return replace(self, authorities=(*self.authorities, given))
 
 
 def load(tables: Mapping[str, Any] | None = None) -> Trust:
@@ -106,7 +121,8 @@ def load(tables: Mapping[str, Any] | None = None) -> Trust:
         known[authority.name] = authority
         if authority.url and authority.name not in asked:
             asked.append(authority.name)
-    chosen = section.get("use", asked)
+    # One of the settings that takes the place of a shipped one may be only read, and not asked.
+    chosen = section.get("use", [name for name in asked if known[name].url])
     wanted = chosen if isinstance(chosen, list) else [chosen]
     for name in wanted:
         if not isinstance(name, str) or name not in known or not known[name].url:
@@ -138,6 +154,8 @@ def _from_settings(row: object) -> Authority:
         raise ConfigError("anchor-authority-incomplete", name=texts[0] or "?")
     if texts[0] == "bitcoin":
         raise ConfigError("anchor-name-taken", name=texts[0])
+    if not is_text(texts[0]):  # the ledger names an authority that fails, in text that everybody reads alike
+        raise ConfigError("anchor-name-odd", name=texts[0])
     name, path = texts[0], Path(texts[1]).expanduser()
     try:
         pem = path.read_bytes()
@@ -145,7 +163,7 @@ def _from_settings(row: object) -> Authority:
         raise ConfigError(
             "anchor-root-unreadable", name=name, path=path, why=error.strerror or error
         ) from error
-    return _authority({"provenance": "added in the settings", **table}, pem)
+    return replace(_authority({"provenance": "added in the settings", **table}, pem), origin=Origin.SETTINGS)
 
 
 def _are_pins(pins: object) -> bool:

@@ -28,12 +28,30 @@ class Comparison:
     first_stage: int | None
     last_stage: int | None
     earliest: int | None
+    best_stage: int | None = None
+
+    def named(self) -> dict[str, int]:
+        """Return the stages that the exporter names, by what he names them as."""
+        known = {
+            "earliest": self.earliest,
+            "first": self.first_stage,
+            "best": self.best_stage,
+            "last": self.last_stage,
+        }
+        return {key: seq for key, seq in known.items() if seq is not None}
 
 
-def check(
-    package: Container, shown: Mapping[int, Interval], begin: int, *, live: bool
-) -> tuple[Order | None, Order | None, bool]:
-    """Work the order out again from the checked times; returns it, the exporter's, and whether that is confirmed.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The order as the tokens carry it, whether that confirms what is stated, and what is stated."""
+
+    order: Order
+    confirmed: bool
+    stated: Comparison
+
+
+def check(package: Container, shown: Mapping[int, Interval], begin: int, *, live: bool) -> Checked | None:
+    """Work the order out again from the checked times; returns None where the package compares nothing.
 
     `shown` are the intervals of the disclosed stages, on which alone an order may rest; `begin` is the number of the
     ledger's first stage, disclosed or not, and `live` says whether it records pictures as they come about. Raises VerificationError when
@@ -44,7 +62,7 @@ def check(
     if layout.FINDING not in names:
         if posts or any(name.startswith("compare/") for name in names):
             raise VerificationError("package-file-missing", name=layout.FINDING)
-        return None, None, True
+        return None
     stated = parse(container.read(package, layout.FINDING, MAX_BYTES))
     if len(posts) != 1 or container.digest(package, posts[0]) != stated.post_digest:
         raise VerificationError("commitment-wrong", what="post/")
@@ -62,7 +80,8 @@ def check(
         raise VerificationError("order-contradicts")
     if order_of(draft, stated.draft) is not Order.UNCLEAR:
         raise VerificationError("order-contradicts")
-    return order, stated.order, stated.order in {Order.UNCLEAR, order} and _covers(stated.draft, draft)
+    confirmed = stated.order in {Order.UNCLEAR, order} and _covers(stated.draft, draft)
+    return Checked(order, confirmed, stated)
 
 
 def _begun(shown: Mapping[int, Interval], earliest: int, begin: int) -> datetime | None:
@@ -158,6 +177,7 @@ def parse(raw: bytes) -> Comparison:
         first_stage=stages.get("first"),
         last_stage=stages.get("last"),
         earliest=stages.get("earliest"),
+        best_stage=stages.get("best"),
     )
 
 

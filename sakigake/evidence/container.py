@@ -101,6 +101,7 @@ class Folder:
     def _walk(root: Path) -> list[str]:
         found: list[str] = []
         walked: list[str] = []
+        total = 0
         for folder, folders, files in os.walk(root, onerror=_raise):
             base = Path(folder)
             if len(base.relative_to(root).parts) > MAX_DEPTH:  # os.walk would go on until Python gives up
@@ -112,7 +113,8 @@ class Folder:
                 raise VerificationError("package-link", name=ascii(folder)[:80])
             walked.append(base.relative_to(root).as_posix())
             found += [(base / file).relative_to(root).as_posix() for file in files if file not in LITTER]
-            if len(found) > MAX_FILES:
+            total += sum((base / file).stat().st_size for file in files if file not in LITTER)
+            if len(found) > MAX_FILES or total > MAX_ARCHIVE_BYTES:
                 raise VerificationError("evidence-too-large", what="package")
         # The name of a folder without files of the package would be room for a text that nobody signed.
         needed = {parent.as_posix() for name in found for parent in PurePosixPath(name).parents}

@@ -25,6 +25,14 @@ _KEY = (
 )
 
 
+# Every file once in the list and once in the folder, but for the list itself and what is over it. Links count as well, and
+# folders that hold nothing.
+_FILES = (
+    "sha256sum -c SHA256SUMS; (cut -c67- SHA256SUMS; find . ! -type d -o -empty | cut -c3-) | "
+    "LC_ALL=C sort | uniq -c | awk '$1 != 2'"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """A token file of the package: the checkpoint it is over, the root it chains to, and its time in seconds."""
@@ -47,29 +55,32 @@ class Held:
 
 
 def commands(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> list[tuple[str, str]]:
-    """Return (word key, command) pairs that check one stage of this package from its picture to its time.
+    """Return (word key, command) pairs that check one stage of this package from what is shown of it to its time.
 
     Never more than six: with both a token and a block, two steps about the entry become one.
     """
-    seq = subject(view)
-    entry, opening = layout.stage(seq, "entry.json"), layout.stage(seq, "open.json")
-    stamp = next((stamp for stamp in stamps if stamp.size > seq), None)
-    block = next((each for each in held if each.size > seq), None)
+    seq = subject(view, stamps, held)
+    entry = layout.stage(seq, "entry.json")
+    stamp, block = _witnesses(seq, stamps, held)
     points = list(dict.fromkeys((each.size, each.checkpoint) for each in (stamp, block) if each))
     points = points or [(view.entries, layout.checkpoint(view.checkpoints - 1))]
-    files = f"sha256sum {layout.stage(seq, 'png')} {opening}; cat {opening}; echo; cat {entry}; echo"
+    kinds = {"entry": ("png", "open.json"), "print": ("fp.bin", "fp.json"), "bare": ()}[_shown(view, seq)]
+    named = [layout.stage(seq, kind) for kind in kinds]
+    files = f"sha256sum {' '.join(named)}; cat {named[-1]}; echo; " if named else ""
+    files += f"cat {entry}; echo"
+    step = f"handcheck.{_shown(view, seq)}"
     leaf = f"(printf '\\000'; cat {entry}) | sha256sum; sed -n {seq + 1}p leaves.txt"
     root = _ROOT.format(sizes=",".join(str(size) for size, _ in points))
     steps = [
-        ("handcheck.files", "sha256sum -c SHA256SUMS"),
+        ("handcheck.files", _FILES),
         (
             "handcheck.signature",
             f"openssl pkeyutl -verify -pubin -inkey artist-pub.pem -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig; {_KEY}",
         ),
         *(
-            [("handcheck.entry-leaf", f"{files}; {leaf}")]
+            [(f"{step}-leaf", f"{files}; {leaf}")]
             if stamp and block
-            else [("handcheck.entry", files), ("handcheck.leaf", leaf)]
+            else [(step, files), ("handcheck.leaf", leaf)]
         ),
         ("handcheck.root", "; ".join((root, *(f"sed -n 3p {name}" for _, name in points)))),
     ]
@@ -84,20 +95,53 @@ def commands(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> 
     return steps
 
 
-def subject(view: View) -> int:
-    """Return the stage the commands are about: the one a finding names, else the last one disclosed."""
+def subject(view: View, stamps: Sequence[Stamp] = (), held: Sequence[Held] = ()) -> int:
+    """Return the stage the commands are about.
+
+    It is the one a finding names if its picture is shown; else the last one with its picture and a time, with its picture,
+    with its fingerprint, or the last one.
+    """
     best = view.finding.stage if view.finding else None
-    return best if best is not None and best in view.stages else view.stages[-1]
+    if best in view.pictured:
+        return best
+    return max(
+        view.stages,
+        key=lambda seq: (seq in view.pictured, seq in view.printed, any(_witnesses(seq, stamps, held)), seq),
+    )
+
+
+def _witnesses(seq: int, stamps: Sequence[Stamp], held: Sequence[Held]) -> tuple[Stamp | None, Held | None]:
+    """Return the first token and the first block over a stage."""
+    stamp = next((stamp for stamp in stamps if stamp.size > seq), None)
+    return stamp, next((each for each in held if each.size > seq), None)
+
+
+def _shown(view: View, seq: int) -> str:
+    """Return what of a stage the commands can follow, as the word key of that step."""
+    if seq in view.pictured:
+        return "entry"
+    return "print" if seq in view.printed else "bare"
+
+
+def _about(view: View, seq: int, lang: str, *, timed: bool) -> str:
+    """Return what the commands are about, and that there is no time where there is none."""
+    key = {"entry": "about", "print": "about-print", "bare": "about-entry"}[_shown(view, seq)]
+    goal = words.text(f"handcheck.goal-{'time' if timed else 'record'}", lang)
+    return words.text(f"handcheck.{key}", lang, session=view.session.id, seq=seq, goal=goal)
 
 
 def text(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> str:
     """Return the whole file, Japanese first."""
     parts: list[str] = []
     for lang in ("ja", "en"):
-        intro = words.text("handcheck.intro", lang, session=view.session.id, seq=subject(view))
-        lines = [words.text("handcheck.title", lang), "", intro, ""]
+        seq = subject(view, stamps, held)
+        timed = any(_witnesses(seq, stamps, held))
+        lines = [words.text("handcheck.title", lang), "", _about(view, seq, lang, timed=timed)]
+        lines += [] if timed else [words.text("handcheck.no-time", lang)]
+        lines += [words.text("handcheck.intro", lang), ""]
         for number, (key, command) in enumerate(commands(view, stamps, held), start=1):
             lines += [f"{number}. {words.text(key, lang)}", "", f"   {command}", ""]
+        lines += [words.text("handcheck.unchecked", lang), ""]
         lines += [words.text("handcheck.windows", lang), "", words.text("handcheck.verifier", lang), ""]
         lines += [words.text("report.limits", lang), "", ""]
         parts.append("\n".join(lines))

@@ -72,7 +72,10 @@ def _size(seen: Seen, leaves: Sequence[bytes], public: Ed25519PublicKey) -> int:
     else:
         if not seen.signed.startswith(f"sakigake/{ledger}\n".encode()):
             raise VerificationError("head-other-ledger", what=seen.what)
-        stated = note.verify(seen.signed, public, seen.what)
+        try:
+            stated = note.verify(seen.signed, public, seen.what)
+        except VerificationError as error:  # a fault of what was given, and none of the package
+            raise VerificationError("head-not-signed", what=seen.what) from error
         head, same = code.head_of(stated.ledger, stated.size, stated.root), True
     if not same:
         raise VerificationError("head-other-ledger", what=seen.what)

@@ -119,7 +119,7 @@ def export(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     contents[layout.VERIFIER] = joined()
-    view = report.gather(store, session, stages, size, post.finding if post else None)
+    view = report.gather(store, session, stages, size, post.finding if post else None, contents=contents)
     contents[layout.README] = handcheck.text(view, stamps, held).encode()
     contents[layout.PAGE] = report.page(view, contents).encode()
     manifest = "".join(f"{_digest(contents[name])}  {name}\n" for name in sorted(contents)).encode()

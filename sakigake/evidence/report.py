@@ -4,6 +4,7 @@ The page certifies nothing about itself; it says how to check it.
 """
 
 import base64
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
@@ -20,8 +21,9 @@ from sakigake.evidence import layout
 from sakigake.model import LIVE_SOURCES, EntryType, Finding, Interval, Likeness, Session, StoredEntry
 from sakigake.phrases import cause, chance
 from sakigake.store.protocol import Store
+from sakigake.timeline.bounds import clock_disagrees
 from sakigake.timeline.entry import Entry, parse_entry
-from sakigake.timeline.reading import entry_bounds
+from sakigake.timeline.reading import entry_bounds, is_forgotten
 
 # Small copies stand in the page; the more stages there are, the smaller, so that a long session can still be mailed.
 THUMBNAIL_PX = ((60, 320), (150, 240), (1 << 31, 160))
@@ -48,6 +50,11 @@ class Row:
     claimed: datetime
     shown: bool
 
+    @property
+    def clock_disagrees(self) -> bool:
+        """Say whether that claim lies clearly outside the interval: the verifiers flag it, so the page does."""
+        return clock_disagrees(self.claimed, self.interval)
+
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
@@ -60,12 +67,15 @@ class Thumbnail:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything a page says, gathered once."""
+    """Everything a page says, gathered once. `pictured` and `printed` are the stages whose picture or fingerprint is shown."""
 
     session: Session
     rows: tuple[Row, ...]
     stages: tuple[int, ...]
+    pictured: frozenset[int]
+    printed: frozenset[int]
     withheld: int
+    forgotten: int
     entries: int
     checkpoints: int
     blocks: int
@@ -73,11 +83,22 @@ class View:
 
 
 def gather(
-    store: Store, session: Session, stages: list[StoredEntry], size: int, finding: Finding | None
+    store: Store,
+    session: Session,
+    stages: list[StoredEntry],
+    size: int,
+    finding: Finding | None,
+    *,
+    contents: Collection[str],
 ) -> View:
-    """Collect the rows of the disclosed stages and of the notable events among the first `size` entries."""
+    """Collect the rows of the disclosed stages and of the notable events among the first `size` entries.
+
+    `contents` are the names of the files that are in the package so far.
+    """
     shown = {stage.seq for stage in stages}
-    known = [parse_entry(stored.raw) for stored in store.entries(session.id) if stored.seq < size]
+    kept = [stored for stored in store.entries(session.id) if stored.seq < size]
+    known = [parse_entry(stored.raw) for stored in kept]
+    forgotten = sum(stored.type is EntryType.STAGE and is_forgotten(stored) for stored in kept)
     listed = [entry for entry in known if entry.seq in shown or entry.type in NOTABLE]
     intervals = entry_bounds(store, session.id, [entry.seq for entry in listed])
     return View(
@@ -86,7 +107,10 @@ def gather(
             Row(entry, intervals[entry.seq], from_ms(entry.wall), entry.seq in shown) for entry in listed
         ),
         stages=tuple(sorted(shown)),
-        withheld=sum(entry.type is EntryType.STAGE for entry in known) - len(shown),
+        pictured=frozenset(seq for seq in shown if layout.stage(seq, "png") in contents),
+        printed=frozenset(seq for seq in shown if layout.stage(seq, "fp.bin") in contents),
+        withheld=sum(entry.type is EntryType.STAGE for entry in known) - len(shown) - forgotten,
+        forgotten=forgotten,
         entries=size,
         checkpoints=len(store.checkpoints(session.id)),
         blocks=len(store.proofs(session.id)),

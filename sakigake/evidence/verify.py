@@ -26,7 +26,7 @@ from sakigake.evidence.blocks import Block
 from sakigake.evidence.container import Container
 from sakigake.model import LIVE_SOURCES, EntryType, Interval, Order, Verdict
 from sakigake.timeline import merkle, note, proof, rotation
-from sakigake.timeline.bounds import TokenTime, bounds
+from sakigake.timeline.bounds import TokenTime, bounds, clock_disagrees, picture_after
 from sakigake.timeline.entry import (
     MAX_ENTRY_BYTES,
     ZERO_LEAF,
@@ -38,20 +38,24 @@ from sakigake.timeline.entry import (
 
 MAX_TOKEN, MAX_LARGE = 1 << 16, 1 << 26
 GAPS = frozenset({EntryType.GAP, EntryType.PAUSE, EntryType.DROP})
-CLOCK_TOLERANCE = timedelta(seconds=120)
 SKEW = timedelta(seconds=2)  # two honest authorities may differ by as much
+STILL = "still"
 _LEAVES = re.compile(r"(?:[0-9a-f]{64}\n)+")
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """One disclosed stage: its interval from tokens, the PC's own claim, what was disclosed, and flags."""
+    """One disclosed stage: its interval from tokens, the PC's own claim, what was disclosed, and flags.
+
+    `picture_after` is what its picture is not before, where the entry says so: the canvas was still as at the stage before.
+    """
 
     seq: int
     interval: Interval
     claimed: datetime | None
     picture: bool
     flags: tuple[str, ...]
+    picture_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,11 @@ class Report:
     closed: bool
     gaps: int
     gaps_counted: bool
-    sealed: Interval | None
+    sealed: datetime | None  # the list of files is not after this; its token can be replaced, so nothing more
     stages: tuple[StageReport, ...]
     blocks: tuple[Block, ...] = ()
     order: Order | None = None
-    order_stated: Order | None = None
+    compared: comparison.Comparison | None = None  # what the exporter states, and which stages that names
     reasons: tuple[str, ...] = field(default_factory=tuple)
     heads: tuple[int, ...] = ()  # sizes of the heads that were given and are in this ledger
     continues: str | None = None  # the key before this one, which signed that as well
@@ -120,6 +124,7 @@ def verify(path: Path, trust: Trust, seen: Sequence[head.Seen] = (), *, easiest:
     _chain_after(checkpoints, tokens, blocks)
     events, stages = _entries(package, leaves, tokens)
     _first_entry(events, public)
+    _first_stage_alone(events, stages)
     counted = _count_events(checkpoints, events)
     evidence = _Evidence(public, leaves, len(checkpoints), tokens, blocks, events, stages, counted)
     sealed = _sealed(package, trust, roots)
@@ -267,7 +272,19 @@ def _entry(raw: bytes, leaves: list[bytes], tokens: dict[str, _Token], what: str
     if entry.prev != (leaves[entry.seq - 1].hex() if entry.seq else ZERO_LEAF):
         raise VerificationError("entry-not-in-ledger", what=what, seq=entry.seq)
     _named(entry.after, entry.seq, tokens, what)
+    if STILL in entry.info:
+        _still(entry, tokens, what)
     return entry
+
+
+def _still(entry: Entry, tokens: dict[str, _Token], what: str) -> None:
+    """Check that a stage names a token as one that was there before the newest one, or is that."""
+    digest = entry.info[STILL]
+    if entry.type is not EntryType.STAGE or entry.after is None or not isinstance(digest, str):
+        raise VerificationError("evidence-malformed", what=what)
+    _named(digest, entry.seq, tokens, what)
+    if picture_after(entry.seq, digest, entry.after, tokens) is None:
+        raise VerificationError("times-contradict", seq=entry.seq)
 
 
 def _stage_files(package: Container, entry: Entry, files: set[str]) -> None:
@@ -317,6 +334,13 @@ def _first_stage(events: dict[int, Entry]) -> int:
     return next(number for number, seq in enumerate([*sorted(events), None]) if seq != number)
 
 
+def _first_stage_alone(events: dict[int, Entry], stages: dict[int, Entry]) -> None:
+    """Check that the ledger's first stage says nothing of one before it."""
+    begin = _first_stage(events)
+    if begin in stages and STILL in stages[begin].info:
+        raise VerificationError("evidence-malformed", what=layout.stage(begin, "entry.json"))
+
+
 def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
     """Check that the first entry names the key, so that the ledger belongs to it from its first leaf on."""
     first = events.get(0)
@@ -326,8 +350,12 @@ def _first_entry(events: dict[int, Entry], public: Ed25519PublicKey) -> None:
         raise VerificationError("signature-invalid", what=layout.EVENTS)
 
 
-def _sealed(package: Container, trust: Trust, roots: Sequence[x509.Certificate]) -> Interval | None:
-    """Read the token over the list of files, if the package carries one."""
+def _sealed(package: Container, trust: Trust, roots: Sequence[x509.Certificate]) -> datetime | None:
+    """Return what the list of files is not after, by the token over it, if the package carries one.
+
+    That token is over a digest that anybody can compute, and nothing lists it: whoever has the package can have a later one
+    made. So its low end says nothing of when the list was made.
+    """
     if layout.STAMP not in package.names():
         return None
     manifest = container.read(package, layout.MANIFEST, listing.MAX_MANIFEST)
@@ -340,10 +368,10 @@ def _sealed(package: Container, trust: Trust, roots: Sequence[x509.Certificate])
         others=roots,
         what=layout.STAMP,
     )
-    return Interval(reading.low, reading.high) if reading.authority else None
+    return reading.high if reading.authority else None
 
 
-def _report(evidence: _Evidence, package: Container, sealed: Interval | None) -> Report:
+def _report(evidence: _Evidence, package: Container, sealed: datetime | None) -> Report:
     tokens, leaves = evidence.tokens, evidence.leaves
     times = {
         token.digest: TokenTime(token.size, token.low, token.high)
@@ -356,22 +384,26 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         if interval.not_before and interval.not_after and interval.not_before > interval.not_after + SKEW:
             raise VerificationError("times-contradict", seq=seq)
     names = frozenset(package.names())
+    live = evidence.events[0].info.get("source") in LIVE_SOURCES
     shown = tuple(
-        _stage_report(names, entry, intervals[seq], evidence.blocks)
+        replace(
+            _stage_report(names, entry, intervals[seq], evidence.blocks),
+            picture_after=_picture_after(entry, times) if live else None,
+        )
         for seq, entry in sorted(evidence.stages.items())
     )
-    order, stated, confirmed = comparison.check(
+    compared = comparison.check(
         package,
         {seq: intervals[seq] for seq in evidence.stages},
         _first_stage(evidence.events),
-        live=evidence.events[0].info.get("source") in LIVE_SOURCES,
+        live=live,
     )
     reasons = []
     if not times:
         reasons.append("no-trusted-token" if tokens else "no-token")
     elif any(stage.interval.not_after is None for stage in shown):
         reasons.append("stage-without-token")
-    if not confirmed:
+    if compared and not compared.confirmed:
         reasons.append("order-not-confirmed")
     last = evidence.events.get(len(leaves) - 1)
     return Report(
@@ -392,11 +424,17 @@ def _report(evidence: _Evidence, package: Container, sealed: Interval | None) ->
         sealed=sealed,
         stages=shown,
         blocks=evidence.blocks,
-        order=order,
-        order_stated=stated,
+        order=compared.order if compared else None,
+        compared=compared.stated if compared else None,
         reasons=tuple(reasons),
         under_way=Interval(intervals[0].not_after, intervals[known[-1][0]].not_before),
     )
+
+
+def _picture_after(entry: Entry, times: dict[str, TokenTime]) -> datetime | None:
+    """Return the time of the counted token that was there while the canvas was still as at the stage before."""
+    token = times.get(str(entry.info.get(STILL)))
+    return token.low if token else None
 
 
 def _stage_report(
@@ -408,9 +446,7 @@ def _stage_report(
         claimed = from_ms(entry.wall)
     except OverflowError:
         claimed = None
-    early = claimed and interval.not_before and claimed < interval.not_before - CLOCK_TOLERANCE
-    late = claimed and interval.not_after and claimed > interval.not_after + CLOCK_TOLERANCE
-    if early or late or claimed is None:
+    if clock_disagrees(claimed, interval):
         flags.append("clock-disagrees")
     if interval.not_after is None:
         flags.append("no-time")

@@ -1,19 +1,19 @@
 """Ledger entries and commitments: canonical bytes that are kept and hashed exactly as written.
 
-Only integers, NFC strings and flat objects occur, for which `json.dumps` with sorted keys gives RFC 8785 (JCS)
+Only integers, NFC strings (of Unicode 3.2) and flat objects occur, for which `json.dumps` with sorted keys gives RFC 8785 (JCS)
 bytes; a test holds it against an independent JCS library.
 """
 
 import json
 import re
 import secrets
-import unicodedata
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from sakigake.errors import VerificationError
 from sakigake.model import EntryType, Picture
+from sakigake.text import is_text
 
 ENTRY_VERSION = 1
 SALT_BYTES = 32
@@ -65,8 +65,8 @@ def _check(value: object, level: int = 1) -> None:
             _check(inner, level + 1)
     elif isinstance(value, str):
         value.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
-        if unicodedata.normalize("NFC", value) != value:
-            raise ValueError("strings are NFC")
+        if not is_text(value):
+            raise ValueError("strings are NFC, of characters of Unicode 3.2")
     elif not (type(value) is int and abs(value) <= MAX_INT):
         raise ValueError("numbers are integers below 2^53")
 

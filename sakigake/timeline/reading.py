@@ -43,10 +43,29 @@ def picture_bounds(store: Store, session: str, earliest: int, first: int, last: 
     numbers = [entry.seq for entry in store.entries(session, EntryType.STAGE) if entry.seq <= earliest]
     before = numbers[-2:][0]
     bounded = entry_bounds(store, session, [before, first, last])
-    begun = store.entry(session, 0)
-    live = begun is not None and parse_entry(begun.raw).info.get("source") in LIVE_SOURCES
-    low = bounded[before].not_before if live else None
+    low = bounded[before].not_before if _is_live(store, session) else None
     return Interval(low, bounded[first].hull(bounded[last]).not_after)
+
+
+def kept_picture_bounds(store: Store, session: str, seq: int) -> Interval:
+    """Return when the picture that was kept as stage `seq` came about: that picture itself, not one that is alike.
+
+    Its entry may name the newest token at the last look at which the canvas was still as at the stage before. A picture
+    that is merely alike may show no more than the stage before does, so `picture_bounds` makes nothing of it.
+    """
+    found = picture_bounds(store, session, seq, seq, seq)
+    entry = store.entry(session, seq)
+    still = parse_entry(entry.raw).info.get("still") if entry and _is_live(store, session) else None
+    lows = [
+        token.time_low for token in store.tokens(session) if token.trusted and token.digest.hex() == still
+    ]
+    return Interval(max([*lows, *filter(None, [found.not_before])], default=None), found.not_after)
+
+
+def _is_live(store: Store, session: str) -> bool:
+    """Say whether a session's pictures were recorded as they came about."""
+    begun = store.entry(session, 0)
+    return begun is not None and parse_entry(begun.raw).info.get("source") in LIVE_SOURCES
 
 
 def is_forgotten(stored: StoredEntry) -> bool:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from capture.elapsed import Elapsed
-from capture.frame import Frame, NoFrame, Pixels, Region
+from capture.frame import Frame, FrameSource, NoFrame, Pixels, Region
 from capture.loop import Ending, Plan, Recorder
 from sakigake.model import EntryType, Session, StoredEntry
 from sakigake.settings import load
@@ -57,7 +57,7 @@ class Scripted:
 class Here:
     """A running recorder and what it said and told so far."""
 
-    def __init__(self, home: Path, source: Scripted, elapsed: Elapsed | None, interval_s: float) -> None:
+    def __init__(self, home: Path, source: FrameSource, elapsed: Elapsed | None, interval_s: float) -> None:
         self.said: list[tuple[str, dict[str, object]]] = []
         self.told: list[EntryType] = []
         self.endings: list[Ending] = []
@@ -90,7 +90,7 @@ class Here:
 
 @contextmanager
 def recorder_here(
-    home: Path, source: Scripted, elapsed: Elapsed | None = None, interval_s: float = 0.1
+    home: Path, source: FrameSource, elapsed: Elapsed | None = None, interval_s: float = 0.1
 ) -> Iterator[Here]:
     if not (home / "sakigake.toml").exists():
         configure(home)

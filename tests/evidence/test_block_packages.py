@@ -99,7 +99,7 @@ def test_what_is_said_names_the_witness_and_its_width(
 ) -> None:
     _, block = alone
     report, said = both(tmp_path / "pack.zip")
-    _print(report)
+    _print(report, NOBODY)
     project = capsys.readouterr().out
     for text, start in ((project, "VERIFIED: "), ("\n".join(sentences(said, EN)), "VERIFIED: ")):
         assert text.splitlines()[0].startswith(start)
@@ -172,7 +172,7 @@ def test_the_earlier_of_token_and_block_counts(
     # A token of now is earlier than a block of now and two hours; a block of ninety minutes ago is not.
     assert [stage.interval.not_after for stage in report.stages][:1] != [early.high]
     assert all(stage.flags == () for stage in report.stages)
-    _print(report)
+    _print(report, trust)
     # Who pins nobody still sees the blocks.
     report, _ = both(tmp_path / "pack.zip")
     assert report.verdict is Verdict.VERIFIED

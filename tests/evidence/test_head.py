@@ -139,7 +139,7 @@ def test_a_checkpoint_counts_only_with_the_key_of_the_package(
 ) -> None:
     stated = note.verify(recorded.store.checkpoints(recorded.session.id)[1].note, recorded.key.public_key())
     (tmp_path / "seen.txt").write_bytes(note.sign(stated, OTHER_KEY))
-    assert both(pack, str(tmp_path / "seen.txt")) == ("signature-invalid", ())
+    assert both(pack, str(tmp_path / "seen.txt")) == ("head-not-signed", ())
 
 
 @pytest.mark.slow

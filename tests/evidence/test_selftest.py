@@ -29,6 +29,8 @@ def test_this_installation_is_sound() -> None:
         ("token", "token", lambda table: table.update(high=table["high"] - 1)),
         ("token", "token", lambda table: table.update(data="AAAA")),
         ("bounds", "token", lambda table: table["bounds"]["intervals"].update({"5": [1, 2]})),
+        ("bounds", "token", lambda table: table["bounds"]["stills"].append([4, "a", "b", 1001])),
+        ("bounds", "token", lambda table: table["bounds"]["stills"].append([4, "b", "a", 5000])),
         ("pixels", "pictures", lambda table: table[0].update(png=table[1]["png"])),
         ("fingerprint", "pictures", lambda table: table[0].update(fingerprint=table[1]["fingerprint"])),
     ],

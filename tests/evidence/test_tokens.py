@@ -68,6 +68,9 @@ def test_verified_with_both_bounds(tmp_path: Path, anchored: Recorded, trusted: 
     assert report.verdict is Verdict.VERIFIED
     assert report.authorities == ("local",)
     assert report.sealed
+    assert report.sealed >= max(
+        stage.interval.not_before for stage in report.stages if stage.interval.not_before
+    )
     for stage in report.stages:
         assert stage.interval.not_before
         assert stage.interval.not_after

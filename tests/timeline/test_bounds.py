@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sakigake.model import Interval
-from sakigake.timeline.bounds import TokenTime, bounds
+from sakigake.timeline.bounds import TokenTime, bounds, picture_after
 
 T0 = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -58,3 +58,24 @@ def test_bounds_never_run_backwards(drawn: list[tuple[int, int]]) -> None:
     assert lows == sorted(lows)
     assert highs == sorted(highs)
     assert all(i.not_before <= i.not_after for i in known if i.not_before and i.not_after)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.tuples(st.integers(1, 9), st.integers(0, 4000)), max_size=5),
+    st.integers(0, 9),
+    st.sampled_from("abcdef"),
+    st.sampled_from(["a", "b", "c", "d", "e", "f", None]),
+)
+def test_a_picture_is_after_a_token_that_was_there_before_the_newest(
+    drawn: dict[str, tuple[int, int]], seq: int, still: str, after: str | None
+) -> None:
+    tokens = {
+        name: TokenTime(size, T0 + timedelta(microseconds=low), at(9)) for name, (size, low) in drawn.items()
+    }
+    may_be = (
+        still in drawn
+        and after in drawn
+        and drawn[still][0] <= seq
+        and drawn[still][1] // 1000 <= drawn[after][1] // 1000
+    )
+    assert picture_after(seq, still, after, tokens) == (tokens[still].low if may_be else None)

@@ -14,8 +14,10 @@ from sakigake.model import EntryType, Picture
 from sakigake.timeline import entry as e
 
 keys = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
-strings = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(
-    lambda s: unicodedata.normalize("NFC", s)
+strings = (
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+    .map(lambda s: "".join(each for each in s if unicodedata.ucd_3_2_0.category(each) != "Cn"))
+    .map(lambda s: unicodedata.normalize("NFC", s))
 )
 numbers = st.integers(-e.MAX_INT, e.MAX_INT)
 objects: st.SearchStrategy[Any] = st.recursive(

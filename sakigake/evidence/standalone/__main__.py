@@ -11,10 +11,15 @@ def main(arguments: list[str]) -> int:
     if len(arguments) > 1:
         sys.stderr.write("python -m sakigake.evidence.standalone [FILE]\n")
         return 2
-    if arguments:
-        Path(arguments[0]).write_bytes(joined())
-    else:
-        sys.stdout.buffer.write(joined())
+    try:
+        if arguments:
+            Path(arguments[0]).write_bytes(joined())
+        else:
+            sys.stdout.buffer.write(joined())
+            sys.stdout.buffer.flush()
+    except OSError as error:
+        sys.stderr.write(f"{arguments[0] if arguments else 'verify.py'}: {error.strerror or error}\n")
+        return 1
     return 0
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sakigake.evidence.standalone.der import BITS, INT, SEQ, ZERO, Item, must, parts_of
-from sakigake.evidence.standalone.rules import MIB, need, refusal
+from sakigake.evidence.standalone.rules import MIB, need, refusal, sha
 
 MAX_LINKS, MIN_RSA = 6, 2048
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)-----END CERTIFICATE-----\n")
@@ -115,6 +115,10 @@ class Root:
     name: str
     roots: tuple[x509.Certificate, ...]
     between: tuple[x509.Certificate, ...]
+
+    def digests(self) -> list[str]:
+        """Return the SHA-256 of each root: what an authority publishes of itself."""
+        return [sha(one.public_bytes(serialization.Encoding.DER)).hex() for one in self.roots]
 
     def leads_from(self, leaf: x509.Certificate, embedded: list[x509.Certificate], moment: datetime) -> bool:
         """Say whether a chain leads from the signer to one of the roots, shortest chains first."""

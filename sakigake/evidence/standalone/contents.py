@@ -19,7 +19,7 @@ from sakigake.evidence.standalone.rules import (
     sha,
 )
 from sakigake.evidence.standalone.stamps import Token, read_token
-from sakigake.evidence.standalone.times import SKEW
+from sakigake.evidence.standalone.times import SKEW, whole_ms
 from sakigake.evidence.standalone.tree import climb
 
 
@@ -30,7 +30,17 @@ def placed(raw: bytes, where: str, leaves: list[bytes], tokens: dict[str, Token]
     before = leaves[seq - 1].hex() if 0 < seq <= len(leaves) else "0" * 64
     need(seq < len(leaves) and leaves[seq] == sha(b"\0" + raw) and entry["prev"] == before, "entry", where)
     must_be_here(entry.get("after"), seq, tokens, where)
+    if "still" in entry.get("info", {}):
+        need(entry["type"] == "stage" and "after" in entry, "malformed", where)
+        check_still(entry["info"]["still"], tokens[entry["after"]], seq, tokens, where)
     return entry
+
+
+def check_still(still: Any, newest: Token, seq: int, tokens: dict[str, Token], where: str) -> None:
+    """Check the token that was there while the canvas was as at the stage before: none newer than the newest one."""
+    need(isinstance(still, str), "malformed", where)
+    must_be_here(still, seq, tokens, where)
+    need(whole_ms(tokens[still].low) <= whole_ms(newest.low), "times", where)
 
 
 def must_be_here(after: str | None, size: int, tokens: dict[str, Token], where: str) -> None:

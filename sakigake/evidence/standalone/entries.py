@@ -26,7 +26,7 @@ MAX_LEVELS = 4
 
 
 def jcs(value: Any, level: int = 1) -> str:
-    """Return the RFC 8785 form of integers below 2^53, NFC strings and objects of them, four levels at most."""
+    """Return the RFC 8785 form of integers below 2^53, NFC strings of Unicode 3.2 and objects of them, four levels at most."""
     if isinstance(value, dict):
         need(level <= MAX_LEVELS, "not-canonical")
         need(all(key.isascii() for key in value), "not-canonical")
@@ -38,7 +38,9 @@ def jcs(value: Any, level: int = 1) -> str:
             + "}"
         )
     if isinstance(value, str):
-        need(unicodedata.is_normalized("NFC", value), "not-canonical")
+        # Only of assigned characters all versions of Unicode say the same, and each version assigns more.
+        old = all(unicodedata.ucd_3_2_0.category(each) not in ("Cn", "Cs") for each in value)
+        need(old and unicodedata.is_normalized("NFC", value), "not-canonical")
         return json.dumps(value, ensure_ascii=False)
     need(type(value) is int and abs(value) < 1 << 53, "not-canonical")
     return str(value)

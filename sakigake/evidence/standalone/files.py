@@ -21,6 +21,7 @@ class Files:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.places: dict[str, tuple[Path, int, int]] = {}  # name -> file, offset, size
+        self.total = 0
         try:
             if path.is_dir():
                 self._walk(path, 0)
@@ -46,7 +47,8 @@ class Files:
             need(each.is_file(), "link", each.name)
             if each.name not in LITTER:
                 size = each.stat().st_size
-                need(size <= MAX_FILE, "link", each.name)
+                self.total += size
+                need(size <= MAX_FILE and self.total <= MAX_ZIP, "link", each.name)
                 self.places[Path(each.path).relative_to(self.path).as_posix()] = (Path(each.path), 0, size)
         need(len(self.places) > before, "extra", folder.name)
 

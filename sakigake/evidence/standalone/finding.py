@@ -13,13 +13,13 @@ LIVE = {"screen", "window", "obs"}
 
 def check_finding(
     files: Files, stages: dict[int, dict[str, Any]], spans: dict[int, Span], events: dict[int, dict[str, Any]]
-) -> tuple[str | None, str | None, bool]:
-    """Work out the order of draft and post; return it, what the exporter says, and whether that is confirmed."""
+) -> tuple[str | None, dict[str, Any], bool]:
+    """Work out the order of draft and post; return it, what the exporter states, and whether his order is confirmed."""
     where = "compare/finding.json"
     posts = [name for name in files.names if name.startswith("post/")]
     if where not in files.names:
         need(not posts and not any(name.startswith("compare/") for name in files.names), "missing", where)
-        return None, None, True
+        return None, {}, True
     required = {"v", "order", "likeness", "post_digest"}
     finding = read_json(files.read(where, 64 * KIB), where, required=required)
     need(finding["order"] in ("draft_first", "post_first", "order_unclear"), "malformed", where)
@@ -60,7 +60,7 @@ def check_finding(
     apart = (draft[0] and high and draft[0] > high) or (draft[1] and low and draft[1] < low)
     need(not apart, "order", where)
     narrower = (draft[0] and not (low and draft[0] <= low)) or (draft[1] and not (high and draft[1] >= high))
-    return order, finding["order"], finding["order"] in ("order_unclear", order) and not narrower
+    return order, finding, finding["order"] in ("order_unclear", order) and not narrower
 
 
 def stated_span(value: Any, where: str) -> Span:

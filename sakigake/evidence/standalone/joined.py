@@ -33,6 +33,20 @@ PARTS = (
     "main",
 )
 WIDTH = 110
+# Before the other imports: what this computer lacks is said in a sentence. Any Python from 3.8 on reads it.
+FIRST = """import sys
+
+if sys.version_info < (3, 11):
+    sys.stderr.write("verify.py needs Python 3.11 or newer. / Python 3.11 以降が必要です。\\n")
+    sys.exit(2)
+try:
+    if not hasattr(__import__("cryptography.x509").x509.Certificate, "not_valid_before_utc"):
+        raise ImportError
+except ImportError:
+    sys.stderr.write("verify.py needs the package cryptography, 46 or newer. / cryptography 46 以降が必要です。\\n")
+    sys.stderr.write("    python -m pip install --upgrade cryptography\\n")
+    sys.exit(2)
+"""
 START = 'if __name__ == "__main__":\n    sys.exit(main())\n'
 
 
@@ -67,7 +81,7 @@ def join(head: str, parts: dict[str, str]) -> str:
         rest = "".join(text.splitlines(keepends=True)[start:]).strip("\n")
         sections.append(f"# ---- {title} ".ljust(WIDTH, "-") + f"\n\n\n{rest}\n")
     doc = ast.get_docstring(ast.parse(head), clean=False)
-    return "\n\n".join([f'"""{doc}"""\n\n{_imports(whole, chosen)}', *sections, START])
+    return "\n\n".join([f'"""{doc}"""\n\n{FIRST}\n{_imports(whole, chosen)}', *sections, START])
 
 
 def _opening(tree: ast.Module, name: str) -> tuple[str, list[ast.Import | ast.ImportFrom], int]:

@@ -1,6 +1,7 @@
 """For people: the command line."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from sakigake.evidence.standalone.whole import check
 from sakigake.evidence.standalone.wording import EN, JA, WHY
 
 EXIT = {"VERIFIED": 0, "INTEGRITY ONLY": 7, "FAILED": 6}
-INTERRUPTED = 130
+UNWRITTEN, INTERRUPTED = 1, 130
 
 
 def spoken(value: datetime | None, unknown: str) -> str:
@@ -36,24 +37,28 @@ def headline(found: dict[str, Any]) -> str:
 def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
     """Return the answer, one line each."""
     unknown = words["unknown"]
-    lines = [words[headline(found)], *(f"  {words[reason]}" for reason in found["reasons"])]
+    lines = [words[headline(found)], *(f"  {words[why_not(reason, found)]}" for reason in found["reasons"])]
     for stage in found["stages"]:
         times = [spoken(stage[key], unknown) for key in ("not_before", "not_after", "claimed")]
         lines.append("  " + words["stage"].format(stage["seq"], *times))
+        if stage["picture_not_before"]:
+            lines.append(words["still"].format(spoken(stage["picture_not_before"], unknown)))
         lines += [words["clock"]] if stage["clock_disagrees"] else []
         lines += [words["by-block"]] if stage["by_block"] else []
         lines += [] if stage["picture"] else [words["no-picture"]]
         lines += [words["nothing-bound"]] if stage["nothing_bound"] else []
     if found["order"]:
         lines.append("  " + words["order"].format(words[found["order"]]))
-    lines.append(
-        "  " + words["authorities"].format(", ".join(found["authorities"]) or "-", found["untrusted_tokens"])
-    )
+        lines += [f"    {each}" for each in rests_on(found, words)]
+    roots = [
+        words["authority"].format(each["name"], ", ".join(each["roots"])) for each in found["authority_roots"]
+    ]
+    lines.append("  " + words["authorities"].format("; ".join(roots) or "-", found["untrusted_tokens"]))
     if found["blocks"]:
         name, time = found["blocks"][0]
         lines.append("  " + words["blocks"].format(len(found["blocks"]), name, spoken(time, unknown)))
     if found["sealed"]:
-        lines.append("  " + words["sealed"].format(*(spoken(end, unknown) for end in found["sealed"])))
+        lines.append("  " + words["sealed"].format(spoken(found["sealed"]["not_after"], unknown)))
     counts = [found[key] for key in ("ledger", "entries", "checkpoints", "withheld", "gaps")]
     lines.append("  " + words["ledger"].format(*counts))
     lines += [] if found["gaps_counted"] else ["  " + words["uncounted"]]
@@ -65,8 +70,29 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
     return [*lines, "  " + words[limits(found)], "  " + words["inside"]]
 
 
+def why_not(reason: str, found: dict[str, Any]) -> str:
+    """Return which sentence says a reason: without a root nothing can count, with one it may be the wrong one."""
+    return "no-root-fits" if reason == "no-trusted-token" and found["roots_given"] else reason
+
+
+def rests_on(found: dict[str, Any], words: dict[str, str]) -> list[str]:
+    """Return the sentences that say which stages an order is about, and that their likeness is a statement."""
+    stages = found["order_stages"]
+    if not {"first", "last"} <= set(stages):
+        return []
+    first, last = stages["first"], stages["last"]
+    which = str(first) if first == last else words["to"].format(first, last)
+    lines = [words["order-stages"].format(which, words[found["likeness_stated"]])]
+    if stages.get("earliest", first) != first:
+        lines.append(words["order-earliest"].format(stages["earliest"]))
+    return lines
+
+
 def limits(found: dict[str, Any]) -> str:
-    """Return which sentence says what this shows: of pictures that are not shown it claims nothing."""
+    """Return which sentence says what this shows: of pictures that are not shown, and of times not there, nothing."""
+    timed = [stage["not_after"] is not None for stage in found["stages"]]
+    if not all(timed):
+        return "limits-part-timed" if any(timed) else "limits-untimed"
     pictures = [stage["picture"] for stage in found["stages"]]
     if all(pictures):
         return "limits"
@@ -125,7 +151,7 @@ def answer(arguments: list[str] | None) -> int:
             sys.stderr.write(words["root"].format(path) + "\n")
             return 2
     if not given.package.exists():
-        sys.stderr.write(words["none"].format(given.package) + "\n")
+        sys.stderr.write(words["not-there"].format(given.package) + "\n")
         return 2
     seen = []
     for value in given.head:
@@ -141,5 +167,14 @@ def answer(arguments: list[str] | None) -> int:
         why = WHY[error.code][given.lang == "ja"] + (f" ({error.where})" if error.where else "")
         lines = [words["FAILED"].format(why)]
     printed = json.dumps(found, default=str, ensure_ascii=False) if given.json else "\n".join(lines)
-    sys.stdout.write(printed + "\n")
+    try:
+        sys.stdout.write(printed + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # A full disk, a closed pipe. What is left in the buffer must not fail once more when Python ends.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):
+            sys.stderr.write(words["full"].format(error.strerror or error) + "\n")
+        return UNWRITTEN
     return EXIT[str(found["verdict"])]

@@ -5,10 +5,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from sakigake.evidence.standalone.notes import NOTE, verify_note
-from sakigake.evidence.standalone.rules import KIB, RefusedError, base64_exact, need, sha
+from sakigake.evidence.standalone.notes import NOTE
+from sakigake.evidence.standalone.rules import KIB, RefusedError, base64_exact, need, refusal, sha
 from sakigake.evidence.standalone.tree import fold, grow
 
 HEAD_CODE = re.compile(r"SKG1:([0-9A-F]{8}):([1-9][0-9]{0,9}):([A-Z2-7]{52})")
@@ -77,9 +78,13 @@ def check_heads(
     for head in seen:
         need(ledger.startswith(head.ledger), "head-ledger", head.name)
         if head.signed:
-            verify_note(key, head.signature, head.signed, head.name)
+            # A fault of what was given, and none of the package: so it has a code of its own.
+            try:
+                key.verify(head.signature, head.signed)
+            except InvalidSignature as error:
+                raise refusal("head-signature", head.name) from error
             key_id = sha(f"sakigake/{ledger}\n\1".encode() + raw_key)[:4]
-            need(head.key_id == key_id, "signature", head.name)
+            need(head.key_id == key_id, "head-signature", head.name)
         need(head.size <= len(leaves), "head-beyond", head.name)
         stack: list[tuple[int, bytes]] = []
         for leaf in leaves[: head.size]:

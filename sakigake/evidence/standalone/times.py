@@ -31,6 +31,11 @@ def bounds_of(entries: dict[int, dict[str, Any]], tokens: dict[str, Token]) -> d
     return found
 
 
+def whole_ms(moment: datetime) -> int:
+    """Return milliseconds since 1970 UTC, rounded down: by these a recorder tells which token is the newest."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
 def claimed_time(wall: int) -> datetime | None:
     """Return the computer's claim as a moment, None when it is none."""
     try:

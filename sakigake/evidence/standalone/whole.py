@@ -10,7 +10,7 @@ from sakigake.evidence.standalone.blocks import LEAST_WORK, check_blocks, named_
 from sakigake.evidence.standalone.certificates import Root, read_pem
 from sakigake.evidence.standalone.contents import check_events, check_stages, check_tokens
 from sakigake.evidence.standalone.files import Files
-from sakigake.evidence.standalone.finding import check_finding
+from sakigake.evidence.standalone.finding import LIVE, check_finding
 from sakigake.evidence.standalone.listing import check_list
 from sakigake.evidence.standalone.notes import check_checkpoints
 from sakigake.evidence.standalone.rotation import check_rotation
@@ -51,6 +51,9 @@ def check(
     for number, point in enumerate(points):
         told = bisect_left(sorted_events, point.size)
         need(point.events in {None, told}, "events", f"anchors/{number:04d}.checkpoint.txt")
+    begin = next(seq for seq in range(len(leaves) + 1) if seq not in events)
+    first = stages.get(begin, {}).get("info", {})
+    need("still" not in first, "malformed", f"stages/{begin:06d}.entry.json")
     known = events | stages
     spans = bounds_of(known, tokens | blocks)
     order, stated, confirmed = check_finding(files, stages, spans, events)
@@ -58,7 +61,8 @@ def check(
     if "SHA256SUMS.tsr" in files.names:
         stamp = files.read("SHA256SUMS.tsr", 64 * KIB)
         over = read_token(stamp, files.read("SHA256SUMS", 8 * MIB), 0, roots, carried_roots)
-        sealed = (over.low, over.high) if over.authority else None
+        # Anybody can have a later token over the list made: it says no later than, nothing more.
+        sealed = {"not_after": over.high} if over.authority else None
     heads = check_heads(seen or [], leaves, raw_key, key)
     counted = [token for token in tokens.values() if token.authority]
     reasons = []
@@ -68,18 +72,21 @@ def check(
         reasons.append("stage-without-token")
     if not confirmed:
         reasons.append("order-not-confirmed")
+    live = events[0].get("info", {}).get("source") in LIVE
     shown = []
     for seq, entry in sorted(stages.items()):
         (low, high), claimed = spans[seq], claimed_time(entry["wall"])
         early = claimed and low and claimed < low - CLOCK_TOLERANCE
         late = claimed and high and claimed > high + CLOCK_TOLERANCE
         odd = claimed is None or early or late
+        still = tokens.get(entry.get("info", {}).get("still", ""))
         shown.append(
             {
                 "seq": seq,
                 "not_before": low,
                 "not_after": high,
                 "claimed": claimed,
+                "picture_not_before": still.low if live and still and still.authority else None,
                 "clock_disagrees": bool(odd),
                 "by_block": any(each.size > seq and each.high == high for each in blocks.values()),
                 "picture": f"stages/{seq:06d}.png" in files.places,
@@ -98,6 +105,12 @@ def check(
         "withheld": len(leaves) - len(known),
         "checkpoints": len(points),
         "authorities": sorted({str(token.authority) for token in counted}),
+        "authority_roots": [
+            {"name": root.name, "from": "given", "roots": root.digests()}
+            for root in roots
+            if root.name in {token.authority for token in counted}
+        ],
+        "roots_given": len(roots),
         "blocks": named_blocks(files, blocks),
         "untrusted_tokens": len(tokens) - len(counted),
         "ledger_closed": events.get(len(leaves) - 1, {}).get("type") == "session_end",
@@ -106,7 +119,9 @@ def check(
         "gaps_counted": points[-1].events is not None,
         "sealed": sealed,
         "order": order,
-        "order_stated": stated,
+        "order_stated": stated.get("order"),
+        "order_stages": stated.get("stages", {}) if stated else None,
+        "likeness_stated": stated.get("likeness"),
         "stages": shown,
         "second_opinion": SECOND_OPINION,
     }

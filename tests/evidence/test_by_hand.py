@@ -1,0 +1,89 @@
+"""READ-ME-FIRST.txt: its commands name files that are there, find what was added, and say what they leave out."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sakigake import words
+from sakigake.errors import VerificationError
+from sakigake.evidence import layout
+from sakigake.evidence.verify import verify
+from tests.evidence.conftest import Recorder
+from tests.evidence.test_tokens import NOBODY
+
+
+def readme(folder: Path) -> str:
+    return (folder / layout.README).read_text(encoding="utf-8")
+
+
+def commands(folder: Path) -> list[str]:
+    text = readme(folder)
+    return re.findall(r"^   (\S.*)$", text[text.index("How to check") :], re.MULTILINE)
+
+
+def by_hand(folder: Path, command: str) -> str:
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False
+    ).stdout
+
+
+def missing(folder: Path) -> list[str]:
+    """Return the files of the package that the commands name and that are not there."""
+    named = re.findall(r"(?:stages|anchors|trust)/[A-Za-z0-9._-]+", " ".join(commands(folder)))
+    assert named
+    return [name for name in named if not (folder / name).is_file()]
+
+
+def test_the_commands_follow_a_stage_whose_picture_is_shown(record: Recorder, tmp_path: Path) -> None:
+    recorded = record(3)
+    recorded.export(tmp_path / "pack", without_picture=[recorded.stages[-1]])
+    assert not missing(tmp_path / "pack")
+    assert layout.stage(recorded.stages[1], "png") in " ".join(commands(tmp_path / "pack"))
+
+
+def test_without_any_picture_they_follow_the_fingerprint(record: Recorder, tmp_path: Path) -> None:
+    recorded = record(2)
+    recorded.export(tmp_path / "pack", without_picture=recorded.stages)
+    assert not missing(tmp_path / "pack")
+    printed = by_hand(tmp_path / "pack", commands(tmp_path / "pack")[2])
+    digest, opening = (line.split()[0] for line in printed.splitlines()[:2])
+    assert f'"digest":"{digest}"' in printed
+    assert f'"fp":"{opening}"' in printed
+    text = readme(tmp_path / "pack")
+    for lang in words.LANGUAGES:
+        about = words.text("handcheck.about-print", lang, session="", seq=2, goal="")
+        assert about[-30:] in text
+
+
+def test_without_a_time_no_step_is_promised_about_one(record: Recorder, tmp_path: Path) -> None:
+    record(1).export(tmp_path / "pack")
+    text = readme(tmp_path / "pack")
+    assert len(commands(tmp_path / "pack")) == 5
+    assert "from its picture to the signed record." in text
+    for lang in words.LANGUAGES:
+        assert words.text("handcheck.no-time", lang) in text
+        assert words.text("handcheck.unchecked", lang) in text
+        assert words.text("handcheck.goal-time", lang) + "." not in text
+
+
+@pytest.mark.parametrize("name", ["NOTE.txt", "stages/000012.png", "anchors/SHA256SUMS"])
+def test_the_first_step_finds_a_file_that_was_added(record: Recorder, tmp_path: Path, name: str) -> None:
+    record(2).export(tmp_path / "pack")
+    first = commands(tmp_path / "pack")[0]
+    assert name not in by_hand(tmp_path / "pack", first)
+    (tmp_path / "pack" / name).write_bytes(b"x")
+    assert f"1 {name}\n" in by_hand(tmp_path / "pack", first)
+    with pytest.raises(VerificationError):
+        verify(tmp_path / "pack", NOBODY)
+
+
+def test_the_first_step_finds_links_empty_folders_and_what_is_gone(record: Recorder, tmp_path: Path) -> None:
+    record(2).export(tmp_path / "pack")
+    first = commands(tmp_path / "pack")[0]
+    (tmp_path / "pack" / "more").mkdir()
+    (tmp_path / "pack" / "link.png").symlink_to("index.html")
+    (tmp_path / "pack" / "index.html").rename(tmp_path / "gone.html")
+    told = by_hand(tmp_path / "pack", first)
+    assert {"more", "link.png", "index.html"} <= {line.split()[-1] for line in told.splitlines()}
