@@ -81,7 +81,7 @@ class Ending:
     """How a recording ended.
 
     `unwritten` counts stages that could not be kept, `unstamped` time tokens that are still to come; `stuck` means
-    that a look never returned.
+    that a look never returned; `codes` counts the pictures of the code for the stream that were written.
     """
 
     session: str
@@ -93,6 +93,7 @@ class Ending:
     failed: bool
     stuck: bool
     unstamped: int
+    codes: int = 0
 
 
 class Recorder:
@@ -273,6 +274,7 @@ class Recorder:
             failed=writer.failure is not None,
             stuck=self.stuck,
             unstamped=unstamped,
+            codes=self._on_air.turns if self._on_air is not None else 0,
         )
 
     def _greet(self, start: Start) -> None:

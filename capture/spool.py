@@ -28,6 +28,16 @@ def encode(pixels: Pixels) -> memoryview:
     return data.data
 
 
+def digests(pixels: Pixels) -> Picture:
+    """Return the digests that a picture would be kept under, without keeping it."""
+    return _digests(pixels, encode(pixels))
+
+
+def _digests(pixels: Pixels, data: memoryview) -> Picture:
+    height, width = pixels.shape[:2]
+    return Picture(file=sha256(data).hexdigest(), pixels=pixel_digest_v1(pixels), width=width, height=height)
+
+
 class Spool:
     """The folder of kept pictures: `ab/<sha256 of the file>.png`."""
 
@@ -42,10 +52,9 @@ class Spool:
     def keep(self, pixels: Pixels) -> Picture:
         """Write a picture and return its digests once it would survive a power cut; raises OSError."""
         data = encode(pixels)
-        file = sha256(data).hexdigest()
-        height, width = pixels.shape[:2]
-        self._write(self.path(file), data)
-        return Picture(file=file, pixels=pixel_digest_v1(pixels), width=width, height=height)
+        picture = _digests(pixels, data)
+        self._write(self.path(picture.file), data)
+        return picture
 
     def remove(self, file: str) -> None:
         """Remove a picture, for good also after a power cut; raises OSError."""

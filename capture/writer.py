@@ -17,7 +17,7 @@ from capture.frame import Frame, Pixels
 from capture.look import Say
 from capture.memory import give_back
 from capture.pacer import SECOND
-from capture.spool import Spool
+from capture.spool import Spool, digests
 from capture.still import named
 from sakigake.errors import SakigakeError
 from sakigake.fingerprint.vector import VERSION, fingerprint_v2, pixel_digest_v1
@@ -211,10 +211,10 @@ class Writer(threading.Thread):
             info["still"] = still
         pixels = frame.pixels
         if self.room >= Room.SMALL:
-            info["whole_pixels"] = pixel_digest_v1(pixels)
             if self.room is Room.NONE:
-                self._dropped(item, {"reason": "disk", "frames": 1, "whole_pixels": info["whole_pixels"]})
+                self._digest_only(item)
                 return
+            info["whole_pixels"] = pixel_digest_v1(pixels)
             pixels = reduced(pixels)
         picture = self._spool.keep(pixels)
         entry = self._ledger.append(
@@ -232,7 +232,25 @@ class Writer(threading.Thread):
         if after := parse_entry(entry.raw).after:
             self._newest(bytes.fromhex(after))  # known before a look can find the canvas as at this stage
         self._kept(entry.seq, frame)
-        self._say("record.stage", number=self.stages, changed=round(decision.changed * 100, 1))
+        changed = min(100.0, round(decision.changed * 100, 1))  # a mirrored canvas counts both of its sides
+        self._say("record.stage", number=entry.seq, changed=changed)
+
+    def _digest_only(self, item: StageItem) -> None:
+        """Commit to a picture that there is no room for.
+
+        Every package shows this entry, chosen or not, so the digests stay at home behind a salted commitment.
+        """
+        frame = item.frame
+        entry = self._ledger.append(
+            EntryType.DROP,
+            info={"reason": "disk", "frames": 1},
+            picture=digests(frame.pixels),
+            wall_ns=frame.wall_ns,
+            mono_ns=frame.mono_ns,
+        )
+        self._acknowledge(entry)
+        self.drops += 1
+        self._say("record.dropped", frames=1)
 
     def _append(self, kind: EntryType, info: Info, wall_ns: int, mono_ns: int) -> None:
         self._acknowledge(self._ledger.append(kind, info=info, wall_ns=wall_ns, mono_ns=mono_ns))

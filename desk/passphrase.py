@@ -9,18 +9,25 @@ import click
 from sakigake import words
 
 
-def provide(folder: Path) -> None:
-    """Ask for the passphrase of the key in force when it has one, none was given, and there is a terminal."""
+def provide(folder: Path, *, piped: bool = False) -> None:
+    """Ask for the passphrase of the key in force when it has one and none was given.
+
+    Where there is no terminal it is the next line of the standard input if `piped`, and nobody is asked otherwise.
+    """
     from sakigake.timeline import keys  # noqa: PLC0415 - not every command opens a key
 
     try:
         locked = keys.kept_as((folder / keys.KEY_FILE).read_bytes()) is keys.Keeping.LOCKED
     except OSError:  # no key yet, or one that cannot be read: whoever opens it says so
         return
-    if locked and keys.given_passphrase() is None and sys.stdin.isatty():
+    if not locked or keys.given_passphrase() is not None:
+        return
+    if sys.stdin.isatty():
         os.environ[keys.PASSPHRASE] = click.prompt(
             words.text("key.passphrase-current"), hide_input=True, default="", show_default=False, err=True
         )
+    elif piped:
+        os.environ[keys.PASSPHRASE] = sys.stdin.readline().rstrip("\r\n")
 
 
 def new() -> bytes | None:

@@ -1,6 +1,8 @@
 """Finding a session by what a person types."""
 
+import errno
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from sakigake.errors import NotFoundError
 from sakigake.model import Session
@@ -12,7 +14,16 @@ def open_store(settings: Settings) -> SqliteStore:
     """Open the records for reading; raises NotFoundError when there are none, so that nothing is made by looking."""
     if not Path(settings.database).is_file():
         raise NotFoundError("nothing-recorded")
-    return SqliteStore(settings.database)
+    return SqliteStore(settings.database, frozen=_is_frozen(settings.home))
+
+
+def _is_frozen(home: Path) -> bool:
+    """Say whether nothing can be written into a folder, as on a disc or in a backup that was locked."""
+    try:
+        with TemporaryFile(dir=home):
+            return False
+    except OSError as error:
+        return error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def find(store: SqliteStore, wanted: str) -> Session:

@@ -17,6 +17,9 @@ STEP_S = 2.0  # most streams have a key frame at least this often, and only thos
 FINE_STEP_S = 0.5
 SHORT_MS = 60_000  # a clip up to this long is looked at more finely
 TOLD_EVERY_MS = 1_800_000
+# What a person takes for a picture: it should not be told that it is no video.
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"})
+OTHER_PICTURES = (b"BM", b"II*\x00", b"MM\x00*")
 MAX_HEADS = 20_000  # a day of streaming shows fewer than 6,000
 
 
@@ -62,8 +65,11 @@ def look(path: Path, step_s: float | None, told: Callable[[int], None]) -> Seen:
     `step_s` is the time between two looks (None: every frame of an animated picture; 2 s in a video, and once more every
     0.5 s if it is short). Raises UsageError or NotFoundError when it is neither a picture nor a video.
     """
-    if path.is_file() and sanitise.kind_of(_begin(path)):
+    if path.is_file() and sanitise.kind_of(begin := _begin(path)):
         return _leaf_through(path, round((step_s or 0) * 1000))
+    if path.suffix.lower() in PICTURES or (path.is_file() and begin.startswith(OTHER_PICTURES)):
+        sanitise.read_file(path)  # missing or empty
+        raise UsageError("picture-other-kind", name=path.name)
     seen = _watch(path, step_s or STEP_S, told)
     if step_s is None and seen.length_ms <= SHORT_MS:
         return _watch(path, FINE_STEP_S, told)

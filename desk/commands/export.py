@@ -41,10 +41,23 @@ def parse_stages(value: str, known: list[int]) -> list[int] | None:
     return chosen
 
 
+def _part(value: str | None, among: list[int], option: str) -> list[int]:
+    """Read which of the chosen stages an option means; raises UsageError for others, which nobody asked to disclose."""
+    if value is None:
+        return []
+    part = parse_stages(value, among)
+    if part is None:
+        return among
+    if other := sorted(set(part) - set(among)):
+        raise errors.UsageError("export-not-chosen", option=option, stages=",".join(map(str, other)))
+    return part
+
+
 @click.command(help=words.text("cli.export"))
 @click.argument("session", default="last")
 @click.option("--stages", default="all", show_default=True, help=words.text("export.stages"))
 @click.option("--without-picture", metavar="STAGES", help=words.text("export.without-picture"))
+@click.option("--entry-only", metavar="STAGES", help=words.text("export.entry-only"))
 @click.option("--post", type=click.Path(path_type=Path), help=words.text("export.post"))
 @click.option("--posted-not-before", help=words.text("check.posted-not-before"))
 @click.option("--posted-not-after", help=words.text("check.posted-not-after"))
@@ -57,6 +70,7 @@ def export(  # noqa: PLR0917 - click passes by name
     session: str,
     stages: str,
     without_picture: str | None,
+    entry_only: str | None,
     post: Path | None,
     posted_not_before: str | None,
     posted_not_after: str | None,
@@ -87,10 +101,12 @@ def export(  # noqa: PLR0917 - click passes by name
     key = keys.signer(loaded.keys, store.public_key(found.id), found.id)
     behind = _is_behind(loaded, store, found, allowed=older_copy)
     # An older copy is never signed again: that would be a second ledger under its name.
-    headless = not behind and seal_rest(loaded, trusted, found.id)
+    headless = not behind and not store.frozen and seal_rest(loaded, trusted, found.id)
     shown = [stored.seq for stored, _ in stages_of(store, found.id) if not is_forgotten(stored)]
     chosen = parse_stages(stages, shown)
-    hidden = (parse_stages(without_picture, shown) or shown) if without_picture else []
+    among = shown if chosen is None else chosen
+    hidden = _part(without_picture, among, "--without-picture")
+    bare = _part(entry_only, among, "--entry-only")
     compared = None
     if post:
         from desk import own_works
@@ -109,12 +125,15 @@ def export(  # noqa: PLR0917 - click passes by name
         out=output,
         chosen=chosen,
         without_picture=hidden,
+        entry_only=bare,
         post=compared,
         stamp=stamp,
     )
     click.echo(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
     if done.untrusted:
         click.echo(words.text("export.untrusted", count=done.untrusted))
+    if done.fingerprints:
+        click.echo(words.text("export.fingerprints", stages=", ".join(map(str, done.fingerprints))))
     _tell_blocks(done.blocks, blocks.waiting(store, found.id))
     if headless:
         click.echo(words.text("export.headless"))

@@ -126,7 +126,7 @@ def change(remove: bool) -> None:
     loaded = settings.load()
     if not (loaded.keys / keys.KEY_FILE).is_file():
         raise errors.NotFoundError("key-none")
-    passphrase.provide(loaded.keys)
+    passphrase.provide(loaded.keys, piped=remove)
     chosen = None if remove else passphrase.new()
     if chosen is None and not remove:
         raise errors.UsageError("passphrase-empty")

@@ -191,8 +191,8 @@ def _record(
         raise
     if source.startswith("folder:") and ending.stages < recorder.looker.looks:
         console.plain("record.folder-kept", seen=recorder.looker.looks)
-    if plan.overlay is not None:
-        console.plain("record.save-video")
+    if ending.codes:
+        console.plain("record.save-video", count=ending.codes)
     streamed = from_obs or with_stream is not None
     return _farewell(console, ending, streamed=streamed and plan.overlay is None)
 
@@ -264,7 +264,11 @@ def _be_modest() -> None:
 
 
 def _farewell(console: _Console, ending: "Ending", *, streamed: bool) -> int:
-    console.say(f"record.ended-{ending.reason}" if ending.reason in ENDINGS else "record.ended-error")
+    lacking = ending.reason == "exhausted" and bool(ending.drops)
+    if lacking:
+        console.say("record.ended-lacking")
+    else:
+        console.say(f"record.ended-{ending.reason}" if ending.reason in ENDINGS else "record.ended-error")
     console.plain(
         "record.summary", session=ending.session, stages=ending.stages, gaps=ending.gaps, drops=ending.drops
     )
@@ -274,7 +278,8 @@ def _farewell(console: _Console, ending: "Ending", *, streamed: bool) -> int:
         console.plain("record.unwritten", count=ending.unwritten)
     if streamed:
         console.plain("session.save-stream")
-    code = errors.SakigakeError.exit_code if ending.failed or ending.reason not in ENDINGS else errors.EXIT_OK
+    failed = ending.failed or lacking or ending.reason not in ENDINGS
+    code = errors.SakigakeError.exit_code if failed else errors.EXIT_OK
     if ending.stuck:
         _leave(code)
     return code

@@ -29,6 +29,8 @@ def close(session: str) -> None:
 
     loaded = settings.load()
     store = open_store(loaded)
+    if store.frozen:
+        raise errors.SakigakeError("store-frozen", path=loaded.home)
     found = find(store, session)
     passphrase.provide(loaded.keys)
     before = is_closed(store, found)
@@ -46,7 +48,10 @@ def close(session: str) -> None:
     for notice in notices:
         click.echo(words.text(notice))
     tokens = sum(token.trusted for token in store.tokens(found.id))
-    click.echo(words.text("session.tokens", tokens=tokens, waiting=len(store.pending_jobs(found.id))))
+    waiting = len(store.pending_jobs(found.id))
+    click.echo(words.text("session.tokens", tokens=tokens, waiting=waiting))
+    if waiting:
+        click.echo(words.text("session.tokens-later"))
     click.echo(words.text("session.save-stream"))
 
 

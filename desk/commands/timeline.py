@@ -157,7 +157,7 @@ def _tell_widths(found: "Summary") -> None:
 
 
 @timeline.command("anchor", help=words.text("timeline.anchor-help"))
-def anchor() -> None:
+def anchor() -> int:
     """Ask for the tokens that are still waiting, and what became of the promises of calendars."""
     from desk.sessions import open_store
     from sakigake import settings
@@ -166,6 +166,8 @@ def anchor() -> None:
 
     loaded = settings.load()
     store = open_store(loaded)
+    if store.frozen:
+        raise errors.SakigakeError("store-frozen", path=loaded.home)
     drained = queue.drain(store, trust.load(loaded.tables), Clock())
     click.echo(words.text("timeline.anchored", stamped=drained.stamped, waiting=len(store.pending_jobs())))
     if drained.untrusted:
@@ -182,6 +184,11 @@ def anchor() -> None:
                 promised=promised,
             )
         )
+    if drained.failed and not drained.stamped:
+        raise errors.NetworkError(
+            "anchor-no-answer", failed=drained.failed, waiting=len(store.pending_jobs())
+        )
+    return errors.EXIT_OK
 
 
 @timeline.command("head", help=words.text("timeline.head-help"))

@@ -58,6 +58,7 @@ class Exported:
     forgotten: int = 0
     blocks: int = 0
     untrusted: int = 0
+    fingerprints: tuple[int, ...] = ()
 
 
 def export(
@@ -70,13 +71,15 @@ def export(
     out: Path,
     chosen: Iterable[int] | None = None,
     without_picture: Iterable[int] = (),
+    entry_only: Iterable[int] = (),
     post: Post | None = None,
     stamp: Callable[[bytes], bytes | None] | None = None,
 ) -> Exported:
     """Write the package of a session to `out`, a ZIP when it ends in .zip or .ZIP, else a new folder.
 
     `chosen` are the entry numbers of the stages to disclose (None: all that still have their pictures). Of the stages
-    `without_picture` only the fingerprint is shown; of the others, those that a finding rests on show theirs. `stamp` asks for a time token over the
+    `without_picture` only the fingerprint is shown, of those `entry_only` not even that; of the others, those that a
+    finding rests on show theirs. `stamp` asks for a time token over the
     list of files and returns None when it cannot be had. Raises UsageError, NotFoundError, ConfigError.
     """
     if key.public_key().public_bytes_raw() != store.public_key(session.id):
@@ -90,7 +93,8 @@ def export(
         raise UsageError("export-checkpoints", session=session.id, count=len(checkpoints))
     leaves = store.leaves(session.id)
     size = checkpoints[-1].size
-    hidden = set(without_picture)
+    bare = set(entry_only)
+    hidden = {*without_picture, *bare}
     stages, forgotten = _choose(store, session, size, chosen, hidden)
     if post:
         _must_show(post.finding, {entry.seq for entry in stages})
@@ -104,9 +108,8 @@ def export(
     contents[layout.EVENTS] = b"".join(entry.raw + b"\n" for entry in events)
     compared = _rests_on(post.finding) if post else range(0)
     for entry in stages:
-        contents |= _stage(
-            entry, None if entry.seq in hidden else pictures, entry.seq in hidden or entry.seq in compared
-        )
+        told = entry.seq not in bare and (entry.seq in hidden or entry.seq in compared)
+        contents |= _stage(entry, None if entry.seq in hidden else pictures, told)
         contents[layout.stage(entry.seq, "proof.txt")] = proof.write(
             entry.seq, leaves[:size], checkpoints[-1].note
         )
@@ -137,6 +140,11 @@ def export(
         stamped=token is not None,
         forgotten=forgotten,
         blocks=len(held),
+        fingerprints=tuple(
+            entry.seq
+            for entry in stages
+            if layout.stage(entry.seq, "fp.bin") in contents and entry.seq in hidden
+        ),
         untrusted=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents) - len(stamps),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sakigake.clock import from_ms, to_ms
@@ -25,11 +26,16 @@ FORGOTTEN = "forgotten.files"
 class SqliteStore(ProofTables):
     """One connection, usable from several threads one at a time. Several processes may hold one each."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, frozen: bool = False) -> None:
+        """Open the store, or with `frozen` one on a medium that cannot be written, such as a backup on a disc."""
         if sqlite3.sqlite_version_info < MIN_SQLITE:
             raise SakigakeError("sqlite-too-old", version=sqlite3.sqlite_version)
         self._lock = threading.RLock()
+        self.frozen = frozen
         try:
+            if frozen:
+                self._open_frozen(path)
+                return
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -43,15 +49,23 @@ class SqliteStore(ProofTables):
             slug = "store-damaged" if damaged else "store-unusable"
             raise SakigakeError(slug, path=path, why=error) from error
 
+    def _open_frozen(self, path: Path) -> None:
+        """Open without writing a byte, not even beside the file; raises SakigakeError when that would hide rows.
+
+        SQLite cannot read a log of writes (`-wal`) where it may not make an index for it.
+        """
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise SakigakeError("store-frozen-open", path=path)
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version != len(_scripts()):
+            self._db.close()
+            raise SakigakeError("store-frozen-old", path=path)
+
     def _migrate(self) -> None:
-        scripts = sorted(
-            (
-                item
-                for item in files("sakigake.store").joinpath("migrations").iterdir()
-                if item.name.endswith(".sql")
-            ),
-            key=lambda item: item.name,
-        )
+        scripts = _scripts()
         with self._write() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             for number, script in enumerate(scripts, start=1):
@@ -334,6 +348,12 @@ class SqliteStore(ProofTables):
         with self._write() as db:
             row = db.execute("DELETE FROM state WHERE name = ? RETURNING value", (name,)).fetchone()
         return None if row is None else str(row[0])
+
+
+def _scripts() -> list[Traversable]:
+    """Return the numbered migrations in order."""
+    found = files("sakigake.store").joinpath("migrations").iterdir()
+    return sorted((item for item in found if item.name.endswith(".sql")), key=lambda item: item.name)
 
 
 def _statements(script: str) -> Iterator[str]:

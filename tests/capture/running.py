@@ -179,7 +179,7 @@ class Kept:
                 assert (parsed.seq, parsed.prev) == (place, prev)
                 assert merkle.leaf_hash(entry.raw) == entry.leaf
                 prev = entry.leaf.hex()
-                if entry.opening:
+                if entry.opening and entry.type is EntryType.STAGE:  # of others only the digests are kept
                     picture = parse_picture(entry.opening)
                     path = Spool(self.settings.pictures).path(picture.file)
                     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)

@@ -169,6 +169,7 @@ def test_a_folder_that_is_not_there_does_not_stop_a_recording(tmp_path: Path) ->
             recording.wait_for("stage", 2)
             assert recording.end() == 0
             assert sum("cannot be written" in line for line in recording.sentences) == 1
+            assert not any("codes were made" in line for line in recording.sentences)
     with Kept(home) as kept:
         kept.check()
 

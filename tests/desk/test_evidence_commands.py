@@ -2,15 +2,20 @@
 
 import json
 import os
+import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from desk.commands.export import parse_stages
-from sakigake.errors import UsageError
+from sakigake.errors import SakigakeError, UsageError
+from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline import keys
+from tests.capture.test_record_disk import remount, small_disk
 from tests.evidence.conftest import Recorder, record
 
 __all__ = ["record"]
@@ -148,3 +153,93 @@ def test_stage_lists() -> None:
     for bad in ("", "x", "4-1", "20-30", "1,,2", "-3", "１"):
         with pytest.raises(UsageError):
             parse_stages(bad, known)
+
+
+def stages_in(path: Path, kind: str) -> set[int]:
+    with ZipFile(path) as archive:
+        return {int(name[7:13]) for name in archive.namelist() if name.endswith(f".{kind}")}
+
+
+@pytest.mark.parametrize("option", ["--without-picture", "--entry-only"])
+def test_nothing_is_disclosed_that_was_not_chosen(home: Path, option: str) -> None:
+    out = home / "p.zip"
+    first, second, third = (
+        row["seq"]
+        for row in json.loads(sakigake(home, "timeline", "show", "--json").stdout)["rows"]
+        if row["type"] == "stage"
+    )
+    told = sakigake(
+        home, "export", "--no-stamp", "--stages", f"{first}", option, f"{second}-{third}", "-o", str(out)
+    )
+    assert told.returncode == 2
+    assert not out.exists()
+    told = sakigake(home, "export", "--no-stamp", option, "", "-o", str(out))
+    assert told.returncode == 2
+    assert not out.exists()
+    done = sakigake(home, "export", "--no-stamp", "--stages", f"{first}", option, "all", "-o", str(out))
+    assert done.returncode == 0, done.stderr
+    assert stages_in(out, "entry.json") == {first}
+    assert stages_in(out, "png") == set()
+    assert stages_in(out, "fp.bin") == ({first} if option == "--without-picture" else set())
+    warned = "a picture of 16 x 16 colours" in done.stdout
+    assert warned is (option == "--without-picture")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system")
+def test_records_that_cannot_be_written_can_be_looked_at_and_exported(home: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    disc, out = tmp_path / "disc", tmp_path / "out"
+    out.mkdir()
+    with small_disk(disc, 8):
+        for name in ("sakigake.toml", "sakigake.db", "keys", "pictures"):
+            subprocess.run(["cp", "-r", str(home / name), str(disc)], check=True)
+        remount(disc, "ro")
+        for command in (("timeline", "list"), ("timeline", "show"), ("timeline", "head")):
+            told = sakigake(disc, *command)
+            assert told.returncode == 0, told.stderr
+        done = sakigake(disc, "export", "--no-stamp", "-o", str(out / "p.zip"))
+        assert done.returncode == 0, done.stderr
+        assert sakigake(disc, "verify", str(out / "p.zip")).returncode == 7
+        for command in (("timeline", "anchor"), ("session", "close")):
+            told = sakigake(disc, *command)
+            assert told.returncode == 1
+            assert told.stderr.startswith(f"sakigake: Nothing can be written in {disc}")
+
+
+def test_records_that_were_frozen_while_open_are_not_read_in_part(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "sakigake.db")
+    store.put_state("a", "b")
+    assert (tmp_path / "sakigake.db-wal").stat().st_size
+    with pytest.raises(SakigakeError) as caught:
+        SqliteStore(tmp_path / "sakigake.db", frozen=True)
+    assert caught.value.code == "store-frozen-open"
+    store.close()
+    frozen = SqliteStore(tmp_path / "sakigake.db", frozen=True)
+    assert frozen.state("a") == "b"
+    with pytest.raises(SakigakeError):
+        frozen.put_state("a", "c")
+
+
+def test_an_authority_that_does_not_answer_has_an_exit_code(home: Path) -> None:
+    with socket.socket() as closed:  # bound, never listening: refused at once
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        root = next((Path(__file__).parents[2] / "config" / "trust").glob("*.pem"))
+        (home / "sakigake.toml").write_text(
+            f'[[anchor.authority]]\nname = "dead"\nurl = "{url}"\nroot = "{root}"\n[anchor]\nuse = ["dead"]\n[ots]\nenabled = false\n',
+            encoding="utf-8",
+        )
+        store = SqliteStore(home / "sakigake.db")
+        (session,) = store.sessions()
+        last = store.checkpoints(session.id)[-1]
+        store.close()
+        with sqlite3.connect(home / "sakigake.db") as db:
+            db.execute(
+                "INSERT INTO anchor_jobs (session, checkpoint, authority) VALUES (?, ?, 'dead')",
+                (session.id, last.number),
+            )
+        told = sakigake(home, "timeline", "anchor")
+    assert told.returncode == 5, told.stderr
+    assert "No time authority answered" in told.stderr
+    assert "1 tokens are still waiting" in told.stderr

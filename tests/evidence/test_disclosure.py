@@ -48,3 +48,17 @@ def test_without_a_comparison_no_fingerprints_are_sent_along(record: Recorder, t
     recorded = record(stages=3)
     recorded.export(tmp_path / "pack.zip")
     assert not [name for name in members(tmp_path / "pack.zip") if ".fp." in name]
+
+
+def test_a_stage_can_show_nothing_but_its_entry(record: Recorder, tmp_path: Path) -> None:
+    recorded = record(stages=3)
+    bare, shown = recorded.stages[0], recorded.stages[1]
+    done = recorded.export(tmp_path / "pack.zip", chosen=[bare, shown], entry_only=[bare])
+    assert done.fingerprints == ()
+    names = set(members(tmp_path / "pack.zip"))
+    assert {name for name in names if name.startswith(f"stages/{bare:06d}")} == {
+        layout.stage(bare, kind) for kind in ("entry.json", "proof.txt")
+    }
+    report = verify.verify(tmp_path / "pack.zip", Trust())
+    assert report.verdict is Verdict.INTEGRITY_ONLY
+    assert [(stage.seq, stage.picture) for stage in report.stages] == [(bare, False), (shown, True)]
