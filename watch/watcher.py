@@ -17,10 +17,11 @@ from watch.alerts.sender import Sender
 from watch.pipeline.loop import Pipeline
 from watch.pipeline.polling import Poller
 from watch.pipeline.steps import Steps
+from watch.post import Post
 from watch.pulse import EVERY_S, Pulse
 from watch.sources import PostSource
 from watch.store.protocol import WatchStore
-from watch.store.records import FindingRow, SourceRow
+from watch.store.records import FindingRow, PostState, SourceRow
 
 STEP_S = 0.2
 JUMP_S = 2.0
@@ -30,7 +31,10 @@ SENDER_S = 20.0  # how long the message that is on its way is waited for
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one watcher works with. `catch_up` takes in what was recorded since and returns how many stages there are."""
+    """What one watcher works with. `catch_up` takes in what was recorded since and returns how many stages there are.
+
+    `seal` puts the evidence that is kept into the ledger, `settled` is called with each post that is done with.
+    """
 
     store: WatchStore
     steps: Steps
@@ -40,6 +44,7 @@ class Plan:
     seal: Callable[[], int]
     say: Callable[..., None]
     found: Callable[[FindingRow], None]
+    settled: Callable[[Post, PostState], object]
     names: bool = False
     threads: int = 4
     queue: int = 500
@@ -69,7 +74,12 @@ class Watcher:
         self._sender = Sender(plan.store, plan.receivers, plan.say, names=plan.names)
         self._poller = Poller(plan.store, plan.make, plan.say, plan.queue)
         self._pipeline = Pipeline(
-            plan.store, plan.steps, ids(plan.receivers), self._tell_found, threads=plan.threads
+            plan.store,
+            plan.steps,
+            ids(plan.receivers),
+            self._tell_found,
+            plan.settled,
+            threads=plan.threads,
         )
         self._started_ms = self._now_ms()
         self._stages = 0

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sakigake.errors import SakigakeError
 from watch.pipeline.retries import Failure
 from watch.pipeline.steps import PutOff, Steps
+from watch.post import Post
 from watch.store.protocol import WatchStore
 from watch.store.records import FindingRow, Outcome, PostState, Waiting
 
@@ -27,10 +28,13 @@ class Pipeline:
         steps: Steps,
         receivers: Collection[str],
         found: Callable[[FindingRow], None],
+        settled: Callable[[Post, PostState], object] = lambda _post, _state: None,
+        *,
         threads: int = 4,
     ) -> None:
         self.done = 0
         self._store, self._steps, self._receivers, self._found = store, steps, receivers, found
+        self._settled = settled
         self._room = 3 * threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sakigake-post")
         self._flying: dict[Future[_Looked], Waiting] = {}
@@ -74,9 +78,9 @@ class Pipeline:
         for future in [each for each in self._flying if each.done()]:
             waiting = self._flying.pop(future)
             self._ready.append((waiting, _result(future, waiting)))
-        settled = [looked for _, looked in self._ready if isinstance(looked, Outcome)]
+        ended = [(waiting.post, looked) for waiting, looked in self._ready if isinstance(looked, Outcome)]
         now = datetime.now(UTC)
-        made = self._store.settle(settled, self._receivers, now) if settled else []
+        made = self._store.settle([each for _, each in ended], self._receivers, now) if ended else []
         self._ready = [each for each in self._ready if isinstance(each[1], PutOff)]
         while self._ready:
             looked = self._ready[-1][1]
@@ -85,9 +89,11 @@ class Pipeline:
                     looked.source, looked.key, now + timedelta(seconds=looked.wait_s), looked.reason
                 )
             self._ready.pop()
+        for post, outcome in ended:
+            self._settled(post, outcome.state)
         for finding in made:
             self._found(finding)
-        return len(settled)
+        return len(ended)
 
 
 def _result(future: Future[_Looked], waiting: Waiting) -> _Looked:

@@ -14,7 +14,7 @@ from watch.finding import ALIKE, to_json
 from watch.pipeline.pages import picture_in
 from watch.pipeline.ports import Comparer, Decoder, Keeper, Net
 from watch.pipeline.retries import NO_PICTURE, Failure, judge
-from watch.pipeline.verdict import deciding, idempotency, with_claims
+from watch.pipeline.verdict import idempotency, with_claims
 from watch.post import MediaRef, Post
 from watch.store.protocol import WatchStore
 from watch.store.records import NewFinding, Outcome, OwnAccount, PostState, Review, Waiting
@@ -59,7 +59,9 @@ class Steps:
         """
         post, generation = waiting.post, self._comparer.generation
         seen = _Seen()
-        for number, ref in enumerate(post.media[:MOST_MEDIA]):
+        # A link that leads to a page names no picture: the page itself is asked.
+        media = post.media or ((MediaRef(url=post.url),) if post.url else ())
+        for number, ref in enumerate(media[:MOST_MEDIA]):
             self._look_at(post, number, ref, seen, own)
         state, reason = PostState.UNRELATED, next((each.reason for each in seen.failures), "")
         if seen.findings:
@@ -71,7 +73,7 @@ class Steps:
             state, reason = PostState.FAILED, failure.reason
         elif seen.failures and not any(seen.digests):
             state = PostState.FAILED
-        elif not post.media:
+        elif not media:
             reason = NO_PICTURE
         return Outcome(
             post.source, waiting.key, state, reason, tuple(seen.digests), generation, tuple(seen.findings)
@@ -155,6 +157,3 @@ def fetch_picture(net: Net, url: str) -> tuple[bytes, tuple[Fetched, ...]]:
     if not sanitise.kind_of(second.body):
         raise UsageError("watch-no-picture-in-page")
     return second.body, (first, second)
-
-
-__all__ = ["PICTURES", "PutOff", "Steps", "deciding", "fetch_picture"]
