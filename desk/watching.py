@@ -5,7 +5,7 @@ from typing import Any
 from sakigake.clock import iso
 from sakigake.errors import NotFoundError
 from sakigake.settings import Settings
-from watch.post import Post, Stamp
+from watch.post import Post, PostTime, Stamp
 from watch.store.records import FindingRow, HoleRow, SourceRow
 from watch.store.sqlite import FILE, SqliteWatchStore
 
@@ -59,7 +59,7 @@ def finding_json(row: FindingRow, *, names: bool) -> dict[str, Any]:
         "notes": list(row.new.notes),
         "picture": row.new.media + 1,
         "picture_sha256": row.new.digest,
-        "posted": time_json(row.post),
+        "posted": stamps_json(row.post.time),
         "same_as": row.same_as,
         "bundle": row.new.bundle or None,
         "sealed": row.sealed,
@@ -67,9 +67,9 @@ def finding_json(row: FindingRow, *, names: bool) -> dict[str, Any]:
     }
 
 
-def time_json(post: Post) -> dict[str, Any]:
+def stamps_json(time: PostTime) -> dict[str, Any]:
     """Return both ends of a post's time, each with the class of its clock and what it was read from."""
-    return {"not_before": _stamp(post.time.not_before), "not_after": _stamp(post.time.not_after)}
+    return {"not_before": _stamp(time.not_before), "not_after": _stamp(time.not_after)}
 
 
 def _stamp(stamp: Stamp | None) -> dict[str, str] | None:
@@ -77,4 +77,8 @@ def _stamp(stamp: Stamp | None) -> dict[str, str] | None:
 
 
 def _who(post: Post) -> dict[str, str | None]:
-    return {"url": post.url or None, "account": post.author_id or None, "account_name": post.author_name or None}
+    return {
+        "url": post.url or None,
+        "account": post.author_id or None,
+        "account_name": post.author_name or None,
+    }

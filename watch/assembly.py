@@ -85,7 +85,9 @@ def assembled(
 def _trusted(settings: Settings) -> tuple[str, ...]:
     named = settings.section("watch")["trusted_hosts"]
     if not all(isinstance(each, str) for each in named):
-        raise ConfigError("setting-wrong", name="watch.trusted_hosts", value=named, example='["127.0.0.1:8080"]')
+        raise ConfigError(
+            "setting-wrong", name="watch.trusted_hosts", value=named, example='["127.0.0.1:8080"]'
+        )
     return tuple(named)
 
 

@@ -96,7 +96,9 @@ def _lines(row: "FindingRow", *, names: bool) -> list[str]:
     if row.same_as:
         lines.append(say("findings.same-as", number=row.same_as))
     if row.new.bundle:
-        lines.append(say("findings.bundle-sealed" if row.sealed else "findings.bundle", bundle=row.new.bundle))
+        lines.append(
+            say("findings.bundle-sealed" if row.sealed else "findings.bundle", bundle=row.new.bundle)
+        )
     elif row.new.bundle_reason:
         lines.append(say("findings.no-bundle", why=row.new.bundle_reason))
     return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]
@@ -114,7 +116,9 @@ def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
 
 @findings.command("review", help=words.text("findings.review-help"))
 @click.argument("number", type=click.IntRange(min=1))
-@click.option("--as", "answer", type=click.Choice(REVIEWS), required=True, help=words.text("findings.as-help"))
+@click.option(
+    "--as", "answer", type=click.Choice(REVIEWS), required=True, help=words.text("findings.as-help")
+)
 @click.option("--note", default="", metavar="TEXT", help=words.text("findings.note-help"))
 def review(number: int, answer: str, note: str) -> None:
     """Keep what a person says of a finding."""

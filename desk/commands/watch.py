@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(help=words.text("cli.watch"))
 def watch() -> None:
-    """Sources, hand-ins, run, status."""
+    """Keep sources, take what is handed in, run, tell the status."""
 
 
 for command in SOURCE_COMMANDS:

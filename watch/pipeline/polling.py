@@ -3,6 +3,7 @@
 import concurrent.futures
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ LIMIT = 50  # posts a poll
 SHORTEST_S = 1.0
 LATE_INTERVALS, LATE_S = 3, 60.0  # what is not asked for longer than this has a hole
 FIRST_REST_S, LONGEST_REST_S = 5.0, 900.0
+STREAM_S = 3.0  # a stream that is silent for so long has nothing more, when all is to be asked once
 MOST_POLLS = 40  # in a row, when a source has more ready
 BACKLOG, NOT_RUNNING, BROKEN = "backlog", "not-running", "internal-error"
 LOG = logging.getLogger(__name__)
@@ -88,7 +90,20 @@ class Poller:
 
     def poll_all(self) -> int:
         """Ask each source once, on this thread's behalf, until it has nothing more; returns how many posts are new."""
-        return sum(opened.pool.submit(self.poll, name).result() for name, opened in list(self._open.items()))
+        asked = [opened.pool.submit(self._exhaust, name, opened) for name, opened in list(self._open.items())]
+        return sum(each.result() for each in asked)
+
+    def _exhaust(self, name: str, opened: _Open) -> int:
+        """Ask until nothing more comes; a stream may take a moment before it has something to say."""
+        fresh, until = self.poll(name), time.monotonic() + STREAM_S
+        while (
+            opened.info.min_interval_s < SHORTEST_S and time.monotonic() < until and not self._ended.is_set()
+        ):
+            if came := self.poll(name):
+                fresh, until = fresh + came, time.monotonic() + STREAM_S
+            if self._store.waiting() >= self._queue:
+                break
+        return fresh
 
     def close(self) -> None:
         """End the polls and let go of the sources' connections."""

@@ -11,7 +11,8 @@ _LOWER = frozenset({ClockClass.PLATFORM, ClockClass.REPLACEABLE, ClockClass.SERV
 _UPPER = _LOWER | {ClockClass.WITNESSED}
 CLAIMED_EARLIER = "claimed-time-earlier"
 CLAIMED_ONLY = "post-time-claimed-only"
-_NOT_GIVEN = "post-time-not-given"
+# Why an order stayed open, where a claim may be the reason: had it been somebody else's word, it might have decided.
+_OPEN = frozenset({"post-time-not-given", "intervals-overlap"})
 
 
 def deciding(time: PostTime) -> Interval:
@@ -37,7 +38,8 @@ def with_claims(finding: Finding, time: PostTime) -> Finding:
     found = claims(time)
     if not found:
         return finding
-    reason = CLAIMED_ONLY if finding.order_reason == _NOT_GIVEN else finding.order_reason
+    low = deciding(time).not_before
+    reason = CLAIMED_ONLY if low is None and finding.order_reason in _OPEN else finding.order_reason
     began = finding.draft.not_before or finding.draft.not_after or finding.claimed
     notes = finding.notes
     if began and CLAIMED_EARLIER not in notes and any(each.value < began for each in found):
