@@ -102,8 +102,8 @@ class Bluesky:
             kind=KIND,
             platform="bluesky",
             clock=ClockClass.AUTHOR,
-            sent="source-sent-bluesky",
-            terms="source-terms-bluesky",
+            sent="sent-bluesky",
+            terms="terms-bluesky",
             min_interval_s=0.0,
             tried_live=False,
         )

@@ -69,8 +69,8 @@ class Booru:
             kind=KIND,
             platform=self._config.flavour,
             clock=ClockClass.SERVER,
-            sent="source-sent-booru",
-            terms="source-terms-booru",
+            sent="sent-booru",
+            terms="terms-booru",
             min_interval_s=self._config.every_s,
             tried_live=False,
         )

@@ -89,8 +89,8 @@ class Feed:
             kind=KIND,
             platform="web",
             clock=ClockClass.AUTHOR,
-            sent="source-sent-rss",
-            terms="source-terms-rss",
+            sent="sent-rss",
+            terms="terms-rss",
             min_interval_s=self._config.every_s,
             tried_live=False,
         )

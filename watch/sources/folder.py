@@ -80,8 +80,8 @@ class Folder:
             kind=KIND,
             platform="file",
             clock=ClockClass.WITNESSED,
-            sent="source-sent-nothing",
-            terms="source-terms-none",
+            sent="sent-nothing",
+            terms="terms-none",
             min_interval_s=1.0,
             tried_live=True,
         )

@@ -104,8 +104,8 @@ class GalleryDl:
             kind=KIND,
             platform="web",
             clock=ClockClass.AUTHOR,
-            sent="source-sent-gallery-dl",
-            terms="source-terms-gallery-dl",
+            sent="sent-gallery-dl",
+            terms="terms-gallery-dl",
             min_interval_s=5.0,
             tried_live=False,
         )

@@ -80,8 +80,8 @@ class Mastodon:
             kind=KIND,
             platform="mastodon",
             clock=ClockClass.SERVER,
-            sent="source-sent-mastodon",
-            terms="source-terms-mastodon",
+            sent="sent-mastodon",
+            terms="terms-mastodon",
             min_interval_s=0.0 if self._config.stream else self._config.every_s,
             tried_live=False,
         )

@@ -72,8 +72,8 @@ class Misskey:
             kind=KIND,
             platform="misskey",
             clock=ClockClass.SERVER,
-            sent="source-sent-misskey",
-            terms="source-terms-misskey",
+            sent="sent-misskey",
+            terms="terms-misskey",
             min_interval_s=0.0 if self._config.stream else self._config.every_s,
             tried_live=False,
         )

@@ -48,3 +48,8 @@ def make(kind: str, config: Mapping[str, object], net: Net, *, source: str = "")
     options.done()
     made: PostSource = getattr(room, _ROOMS[kind][1])(configured, net, source or kind)
     return made
+
+
+def hole_key(reason: str) -> str:
+    """Return the key of the sentence for the reason of a hole."""
+    return f"watch.hole.{reason}"

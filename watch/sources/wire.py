@@ -30,7 +30,7 @@ class _Bounded:
         data = self._sock.recv(size)
         self.budget -= len(data)
         if self.budget < 0:
-            raise ClosedError("too-large")
+            raise ClosedError
         return data
 
     def __getattr__(self, name: str) -> Any:
