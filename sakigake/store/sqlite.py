@@ -52,6 +52,28 @@ class SqliteStore(SqliteFile, ProofTables):
             for row in rows
         ]
 
+    def lengths(self) -> Iterator[tuple[str, int]]:
+        """Yield session ids in their order and the lengths of their ledgers, a page at a time."""
+        after, page = "", 5000
+        while True:
+            rows = self._read(
+                "SELECT id, (SELECT coalesce(max(seq) + 1, 0) FROM entries WHERE session = id) FROM sessions"
+                " WHERE id > ? ORDER BY id LIMIT ?",
+                after,
+                page,
+            )
+            yield from ((str(row[0]), as_int(row[1])) for row in rows)
+            if len(rows) < page:
+                return
+            after = str(rows[-1][0])
+
+    def mark(self) -> str:
+        """Return something that is different after any write."""
+        with (
+            self._lock
+        ):  # the first number changes with writes of other connections, the second with those of this
+            return f"{self._read('PRAGMA data_version')[0][0]}.{self._db.total_changes}"
+
     def public_key(self, session: str) -> bytes:
         """Return the raw Ed25519 key of a session."""
         return as_bytes(self._read("SELECT public_key FROM sessions WHERE id = ?", session)[0][0])

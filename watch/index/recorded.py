@@ -1,0 +1,86 @@
+"""All that was recorded, as a watcher compares posts with it: a first look, a shortlist, then every stage of a few works."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from sakigake.fingerprint.vector import VERSION
+from sakigake.fingerprint.views import Pixels
+from sakigake.model import Finding, Interval
+from sakigake.store.protocol import Store
+from watch.check import Seen
+from watch.compare.own import Own
+from watch.index.look import first_look
+from watch.index.stages import StageIndex
+from watch.works import Works
+
+FEW = 1000  # stages: up to so many a post is compared with all of them, and nothing can be missed
+SHORTLIST = 8  # works that a post is compared with in full
+# The least cosine of a key stage's fine row with a view of the post for which the comparison is made at all.
+# docs/index-and-scale.md says which share of true pairs lies below it and which share of unrelated posts above.
+NEAR = 0.35
+_LOOK_AGAIN_S = 1.0  # how old what is known of the store may be
+
+
+class Recorded:
+    """Compares decoded posts with the sessions of a store; usable from several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        own: Own | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._index = StageIndex.open(store, folder)
+        self._works = Works(store, own)
+        self._monotonic = monotonic
+        self._caught_up = monotonic()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Keep what was read of the store for the next time."""
+        self._index.close()
+
+    @property
+    def index(self) -> StageIndex:
+        """Return the index, at most a second behind the store."""
+        with self._lock:
+            if (now := self._monotonic()) - self._caught_up >= _LOOK_AGAIN_S:
+                self._index.catch_up()
+                self._caught_up = now
+        return self._index
+
+    @property
+    def generation(self) -> int:
+        """Return how many stages can be compared: an answer about the same file holds until there are more."""
+        return self.index.stages
+
+    def compare(self, pixels: Pixels, posted: Interval, digest: str) -> Finding | None:
+        """Return the finding of a decoded post (BGR); None when no work is near it or nothing was recorded.
+
+        `digest` is the SHA-256 of its file. Of more than `FEW` stages only the works on the shortlist are read, and the
+        finding counts and charges for all.
+        """
+        index = self.index
+        stages = index.stages
+        if not stages:
+            return None
+        if stages <= FEW:
+            return self._works.compare(Seen(pixels), index.sessions(), posted, digest)
+        views = first_look(pixels)
+        near = [each.session for each in index.candidates(views, SHORTLIST) if each.likeness >= NEAR]
+        sessions = [*near, *(each for each in index.others() if each not in near)]
+        if not sessions:
+            return None
+        post = Seen(pixels)
+        post.comparable(VERSION)  # here, and not while others wait for the works
+        return self._works.compare(post, sessions, posted, digest, among=stages)
