@@ -24,6 +24,9 @@ LIMIT = 50  # posts a poll
 SHORTEST_S = 1.0
 LATE_INTERVALS, LATE_S = 3, 60.0  # what is not asked for longer than this has a hole
 FIRST_REST_S, LONGEST_REST_S = 5.0, 900.0
+MOST_ASKED_S = (
+    86_400.0  # a server that asks for more rest, by mistake or on purpose, is asked again the next day
+)
 STREAM_S = 3.0  # a stream that is silent for so long has nothing more, when all is to be asked once
 MOST_POLLS = 40  # in a row, when a source has more ready
 BACKLOG, NOT_RUNNING, BROKEN = "backlog", "not-running", "internal-error"
@@ -152,9 +155,9 @@ class Poller:
         if self._ended.is_set():
             return  # its connection was closed under it
         rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(row.failures, 20))
-        asked = error.params.get("retry_after")
-        if isinstance(error, NetworkError) and isinstance(asked, int | float):
-            rest_s = max(rest_s, float(asked))
+        asked = str(error.params.get("retry_after") or "")
+        if asked.isdecimal():  # a date is left to the limits of the host, which the source keeps
+            rest_s = max(rest_s, min(float(asked[:9]), MOST_ASKED_S))
         until = datetime.now(UTC) + timedelta(seconds=rest_s)
         self._store.note_trouble(row.id, error.code, until)
         if not row.failures:
