@@ -69,7 +69,7 @@ def store(home: Path) -> Iterator[SqliteWatchStore]:
 def steps(home: Path, world: scene.World, store: SqliteWatchStore, kept: Kept) -> Iterator[Steps]:
     records = SqliteStore(home / "sakigake.db")
     with Fetcher(Guard.of([world.site.place])) as fetcher:
-        yield Steps(store, fetcher, OneByOne(), RecordedWorks(records), kept)
+        yield Steps(store, fetcher, OneByOne(), RecordedWorks(records, home), kept)
     records.close()
 
 
