@@ -9,9 +9,10 @@ import argparse
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -116,17 +117,19 @@ def _line(rng: np.random.Generator) -> Floats:
 
 def fill(path: Path, count: int, drawings: Base, first: int = 0) -> None:
     """Add `count` works to the store at `path`, which is made when it is not there."""
+    for start in range(first, first + count, _BATCH):
+        add(path, works(drawings, min(_BATCH, first + count - start), start), start)
+
+
+def add(path: Path, prints: Iterable[list[bytes]], first: int = 0) -> None:
+    """Add works with these fingerprints in one transaction; one without any has a session and nothing in it."""
     SqliteStore(path).close()
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA synchronous = OFF")
-    db.execute("PRAGMA cache_size = -65536")
-    for start in range(first, first + count, _BATCH):
-        db.execute("BEGIN")
-        for number, prints in enumerate(
-            works(drawings, min(_BATCH, first + count - start), start), start=start
-        ):
-            _add(db, number, prints)
-        db.execute("COMMIT")
+    db.execute("BEGIN")
+    for number, each in enumerate(prints, start=first):
+        _add(db, number, each)
+    db.execute("COMMIT")
     db.close()
 
 
@@ -140,7 +143,7 @@ def _add(db: sqlite3.Connection, number: int, prints: list[bytes]) -> None:
     session, prev, wall = session_id(number), ZERO_LEAF, to_ms(began)
     rows = []
     info = {"key": "00" * 32, "program": "bench", "source": "screen"}
-    for seq, raw_print in enumerate([None, *prints]):
+    for seq, raw_print in enumerate([None, *prints] if prints else []):
         kind = EntryType.STAGE if raw_print else EntryType.SESSION_START
         raw = write_entry(
             seq=seq,
@@ -156,7 +159,7 @@ def _add(db: sqlite3.Connection, number: int, prints: list[bytes]) -> None:
         rows.append((session, seq, kind.value, raw, leaf, raw_print))
     db.execute(
         "INSERT INTO sessions (id, ledger, started_ms, source, public_key) VALUES (?, ?, ?, ?, ?)",
-        (session, rows[0][4].hex()[:32], wall, "screen", bytes(32)),
+        (session, sha256(session.encode()).hexdigest()[:32], wall, "screen", bytes(32)),
     )
     db.executemany(
         "INSERT INTO entries (session, seq, type, raw, leaf, fingerprint) VALUES (?, ?, ?, ?, ?, ?)", rows

@@ -59,7 +59,7 @@ def assembled(
         records = stack.enter_context(closing(SqliteStore(settings.database)))
         net = stack.enter_context(network(settings))
         pool = stack.enter_context(DecoderPool(_workers(table, "decoders")))
-        works = RecordedWorks(records, own)
+        works = stack.enter_context(closing(RecordedWorks(records, settings.home, own)))
         keeper = stack.enter_context(closing(EvidenceKeeper(settings, records, store)))
 
         def make(row: SourceRow) -> PostSource:

@@ -23,7 +23,7 @@ from sakigake.fingerprint.layout_map import CHANNELS, SIZE
 from sakigake.fingerprint.vector import VERSION as FINGERPRINT
 
 NAME = "shortlist-v1"
-DIGEST = ""
+DIGEST = "d16376b8b96105e84bbfcf5744a4c1d797de83c28554ca427a1a0722d41d127f"
 FINE = 256
 CODE_BYTES = FINE // 8
 VERSION = f"sakigake-shortlist/1-{DIGEST[:8]} of {FINGERPRINT}"

@@ -1,13 +1,14 @@
-"""The recorded works as the steps see them: a shortlist of sessions, then every stage of these."""
+"""The recorded works as the steps see them: the likest of the frames that a post's file shows."""
 
-from sakigake.model import EntryType, Finding, Likeness
+from pathlib import Path
+
+from sakigake.model import Finding, Likeness
 from sakigake.store.protocol import Store
-from watch.check import Seen
 from watch.compare.own import Own
+from watch.index.recorded import Recorded
 from watch.pipeline.ports import Frames
 from watch.pipeline.verdict import deciding
 from watch.post import PostTime
-from watch.works import Works
 
 _RANK = {Likeness.STRONG: 3, Likeness.SOME: 2, Likeness.NONE: 1, Likeness.NOT_COMPARABLE: 0}
 
@@ -15,35 +16,26 @@ _RANK = {Likeness.STRONG: 3, Likeness.SOME: 2, Likeness.NONE: 1, Likeness.NOT_CO
 class RecordedWorks:
     """Compares pictures with what a store holds; usable from several threads."""
 
-    def __init__(self, store: Store, own: Own | None = None) -> None:
-        self._store = store
-        self._works = Works(store, own)
-        self._stages: dict[
-            str, tuple[int, int]
-        ] = {}  # of each session the length of its ledger and its stages
-        self.catch_up()
+    def __init__(self, store: Store, folder: Path, own: Own | None = None) -> None:
+        self._recorded = Recorded(store, folder, own)
+
+    def close(self) -> None:
+        """Keep what was read of the store for the next time."""
+        self._recorded.close()
 
     @property
     def generation(self) -> int:
         """Return how many stages there are."""
-        return sum(stages for _, stages in self._stages.values())
+        return self._recorded.generation
 
     def catch_up(self) -> int:
         """Take in what was recorded since; return how many stages there are."""
-        for session in self._store.sessions():
-            last = self._store.last_entry(session.id)
-            length = last.seq + 1 if last else 0
-            if self._stages.get(session.id, (0, 0))[0] != length:
-                counted = sum(1 for _ in self._store.entries(session.id, EntryType.STAGE))
-                self._stages = {**self._stages, session.id: (length, counted)}
-        return self.generation
+        return self._recorded.generation
 
     def compare(self, frames: Frames, time: PostTime, digest: str) -> Finding | None:
-        """Return the likest of the frames' findings; None when nothing was recorded that can be compared."""
-        sessions = [session for session, (_, stages) in self._stages.items() if stages]
-        if not sessions:
-            return None
-        found = [self._works.compare(Seen(frame), sessions, deciding(time), digest) for frame in frames]
+        """Return the likest of the frames' findings; None when nothing was recorded that could be like one of them."""
+        posted = deciding(time)
+        found = [each for frame in frames if (each := self._recorded.compare(frame, posted, digest))]
         return max(found, key=_value, default=None)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,7 @@ def store(home: Path) -> Iterator[SqliteWatchStore]:
 @pytest.fixture
 def steps(home: Path, world: scene.World, store: SqliteWatchStore, kept: Kept) -> Iterator[Steps]:
     records = SqliteStore(home / "sakigake.db")
-    with Fetcher(Guard.of([world.site.place])) as fetcher:
-        works = RecordedWorks(records)
+    with Fetcher(Guard.of([world.site.place])) as fetcher, closing(RecordedWorks(records, home)) as works:
         yield Steps(store, fetcher, OneByOne(), works, kept)
     records.close()
 
