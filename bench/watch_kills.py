@@ -38,7 +38,7 @@ from watch.pipeline.verdict import idempotency
 SOURCE = "stream"
 EVERY = 20  # of so many posts one is made from the recorded drawing
 PICTURES = 12  # unrelated drawings that the posts take turns with
-LIFE_S = 1.5  # the latest random kill after a life has begun its work
+LIFE_S = 3.0  # the latest random kill after a life has begun its work
 WINDOW_S = 90.0  # how long a message is waited for
 START_S = 120.0
 
