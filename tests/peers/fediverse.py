@@ -96,6 +96,7 @@ def status(number: int, *pictures: str, acct: str = "maker", **more: Any) -> Rec
         "content": f"<p>{TAG}</p>",
         "reblog": None,
         "edited_at": None,
+        "tags": [{"name": TAG, "url": ""}],
         "media_attachments": [
             {"id": "1", "type": "image", "url": f"https://files.example/{each}.png", "preview_url": "x"}
             for each in pictures
