@@ -52,9 +52,9 @@ class Timeline:
 
     def follow(self, send: Callable[[Record | None], None]) -> None:
         """Send what becomes known from now on, None as a sign of life; return when the stream is to be cut."""
-        self.streams += 1
         with self.changed:
             at = len(self.records)
+            self.streams += 1
         sent = 0
         while not self.closing:
             with self.changed:
@@ -96,6 +96,7 @@ def status(number: int, *pictures: str, acct: str = "maker", **more: Any) -> Rec
         "content": f"<p>{TAG}</p>",
         "reblog": None,
         "edited_at": None,
+        "tags": [{"name": TAG, "url": ""}],
         "media_attachments": [
             {"id": "1", "type": "image", "url": f"https://files.example/{each}.png", "preview_url": "x"}
             for each in pictures
@@ -278,7 +279,7 @@ class Misskey:
             self.timeline.follow(send)
         connection.socket.close()
 
-    def admit(self, connection: ServerConnection, request: Request) -> Response | None:
+    def admit(self, _: ServerConnection, request: Request) -> Response | None:
         parts = urlsplit(request.path)
         if parts.path != "/streaming" or self.timeline.refuse_streams:
             self.timeline.refuse_streams = max(0, self.timeline.refuse_streams - 1)
@@ -296,6 +297,8 @@ def misskey() -> Iterator[Misskey]:
     peer = Misskey(0, Timeline())
 
     def api(asked: Asked, connection: socket.socket) -> bool:
+        if not asked.body:  # whoever asked hung up in the middle
+            return False
         code, told, retry = peer.page(asked.path.rpartition("/")[2], json.loads(asked.body))
         lines = ("Content-Type: application/json", *((f"Retry-After: {retry}",) if retry else ()))
         return answer(json.dumps(told, ensure_ascii=False).encode(), f"{code} -", lines)(asked, connection)

@@ -106,12 +106,13 @@ def test_nothing_is_lost_and_there_is_no_hole(side: Side, fault: str) -> None:
             line.cut_after = 7 if fault == "cut" else 0
             line.tell(*(side.record(ms + n, f"during{n}") for n in range(20)))
             if fault == "cut":
-                line.cut_after = 0
                 streaming(kept, made, line, 2)
+                line.cut_after = 0
             line.tell(*(side.record(ms + 100 + n, f"after{n}") for n in range(5)))
             kept.until(made, lambda: sum("before" not in name for name in names(kept)) >= 25)
             kept.settle(made)
-    newest = 40 if side.kind == "mastodon" else 45  # without a cursor the newest page is where it begins
+    # Without a cursor it begins with the newest page; who was cut off looks back further.
+    newest = 40 if side.kind == "mastodon" and fault != "cut" else 45
     wanted = {f"before{n}" for n in range(45 - newest, 45)}
     wanted |= {f"during{n}" for n in range(20)} | {f"after{n}" for n in range(5)}
     assert names(kept) == wanted
@@ -309,7 +310,7 @@ def test_options_that_cannot_be_meant(kind: str, options: dict[str, object]) -> 
         registry.check(kind, options)
 
 
-def test_waiting_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_is_short() -> None:
     with misskey() as peer, source(SIDES[1], peer) as made:
         kept = Kept()
         streaming(kept, made, peer.timeline)
