@@ -44,11 +44,11 @@ class Look:
 
 
 @cache
-def _cohort() -> NDArray[np.int8]:
-    """Return the fine rows of the shipped cohort."""
+def _cohort() -> Floats:
+    """Return the described maps of the shipped cohort."""
     rows = cohort.load().rows[LAYOUT]
     peaks = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-9)
-    return coding.quantised(coding.describe(np.rint(rows * (127 / peaks)).astype(np.int8)))
+    return coding.describe(np.rint(rows * (127 / peaks)).astype(np.int8))
 
 
 def first_look(pixels: Pixels) -> Look:
@@ -63,9 +63,13 @@ def first_look(pixels: Pixels) -> Look:
         return Look(np.zeros((0, coding.FINE), np.float32), none, none)
     stems = np.stack([stem_v1(square) for square in squares])
     maps = run(np.concatenate([stems, mirror_stem(stems)]), layout_map.load())
-    rows = np.frombuffer(b"".join(map(quantise, maps)), np.int8).reshape(-1, SIZE)
-    values = coding.describe(rows)
-    against = cohort.top(coding.cosines(values, _cohort()), _LEAST_SPREAD)
+    return look_at(np.frombuffer(b"".join(map(quantise, maps)), np.int8).reshape(-1, SIZE))
+
+
+def look_at(maps: NDArray[np.int8]) -> Look:
+    """Return the look at views that have these layout maps (views x 3,072)."""
+    values = coding.describe(maps)
+    against = cohort.top(values @ _cohort().T, _LEAST_SPREAD)
     return Look(values, against.mean, against.spread)
 
 

@@ -28,6 +28,11 @@ NEAR, NEAR_MORE, NEAR_STAGES = 6.8, 0.9, 10_000
 _LOOK_AGAIN_S = 1.0  # how old what is known of the store may be
 
 
+def least(stages: int) -> float:
+    """Return how many deviations above the cohort a work among so many stages has to be."""
+    return NEAR + NEAR_MORE * math.log10(stages / NEAR_STAGES)
+
+
 class Recorded:
     """Compares decoded posts with the sessions of a store; usable from several threads."""
 
@@ -81,9 +86,8 @@ class Recorded:
             return None
         if stages <= FEW:
             return self._compare(Seen(pixels), index.sessions(), posted, digest, None)
-        least = NEAR + NEAR_MORE * math.log10(stages / NEAR_STAGES)
         found = index.candidates(first_look(pixels), SHORTLIST)
-        near = [each.session for each in found if each.above >= least]
+        near = [each.session for each in found if each.above >= least(stages)]
         sessions = [*near, *(each for each in index.others() if each not in near)]
         if not sessions:
             return None

@@ -79,10 +79,10 @@ def test_the_charge_is_for_all_stages_and_not_for_those_read(many: Path) -> None
     works, session = Works(store), many_works.session_id(150)
     post = Seen(redrawn(drawing(11, 7)))
     alone = works.compare(post, [session], LATER, "0" * 64)
-    among = works.compare(post, [session], LATER, "0" * 64, among=10**9)
+    among = works.compare(post, [session], LATER, "0" * 64, among=10**40)
     assert alone.likeness is Likeness.STRONG
     assert alone.notes == ()
-    assert among.compared == 10**9
+    assert among.compared == 10**40
     assert among.likeness is not Likeness.STRONG
     assert [score.raw for score in among.scores] == [score.raw for score in alone.scores]
     store.close()
