@@ -9,7 +9,7 @@ import argparse
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -62,15 +62,21 @@ def where(name: str) -> tuple[int, int]:
 
 def base(count: int) -> Base:
     """Draw pictures of all genres and fingerprint them; those that carry too little are left out."""
-    found, number = [], 0
+    found: list[bytes] = []
+    number = 0
     while len(found) < count:
         # Spread over the recipe: neighbours in it are of one style.
         raw = fingerprint_v2(drawn((number * 7) % 1220)[1])
         number += 1
         seen = unpack(raw)
         if information(seen.coverage, seen.contrast) is None:
-            found.append(np.frombuffer(raw, np.uint8))
-    return Base(np.stack(found))
+            found.append(raw)
+    return base_of(found)
+
+
+def base_of(prints: Sequence[bytes]) -> Base:
+    """Return fingerprints of version 2 as what works are put together of."""
+    return Base(np.stack([np.frombuffer(raw, np.uint8) for raw in prints]))
 
 
 def works(drawings: Base, count: int, first: int = 0) -> Iterator[list[bytes]]:

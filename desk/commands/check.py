@@ -77,7 +77,7 @@ def check(  # noqa: PLR0917 - click passes by name
     own = own_works.provide(loaded)
     # What somebody states by hand comes before what a link says.
     time = given.time if stated == Interval() else None
-    finding, pixels = _compare(store, sessions, given, time, stated, own)
+    finding, pixels = _compare(store, sessions, given, time, stated, own, loaded.home)
     _tell(finding, time, as_json=as_json)
     if picture_of and finding.likeness in ALIKE:
         found = explained.explain_pixels(store, loaded.pictures, pixels, finding)
@@ -127,10 +127,11 @@ def _compare(  # noqa: PLR0917 - a step of the command above
     time: "PostTime | None",
     stated: "Interval",
     own: Any,
+    home: Path,
 ) -> "tuple[Finding, Any]":
     from hashlib import sha256
 
-    from watch import sanitise
+    from watch import pdqlist, sanitise
     from watch.check import Seen, compare, read
     from watch.pipeline.verdict import deciding, with_claims
 
@@ -138,7 +139,9 @@ def _compare(  # noqa: PLR0917 - a step of the command above
     digest = sha256(given.data).hexdigest()
     posted = deciding(time) if time else stated
     timelines = [read(store, each) for each in sessions]
-    finding = compare(store, timelines, Seen(pixels), posted, digest, own=own)
+    post = Seen(pixels)
+    finding = compare(store, timelines, post, posted, digest, own=own)
+    finding = pdqlist.with_lists(finding, pdqlist.load(home), post)
     return (with_claims(finding, time) if time else finding), pixels
 
 

@@ -5,31 +5,72 @@ picture that was shrunk by a whole factor first; only the layout map is made of 
 it names the works that the post is then compared with in full.
 """
 
+from dataclasses import dataclass
+from functools import cache
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sakigake.fingerprint import layout_map
 from sakigake.fingerprint.layout_map import SIZE, is_plain, mirror_stem, quantise, run, square_v1, stem_v1
 from sakigake.fingerprint.views import Floats, Pixels, check_pixels
+from watch.compare import cohort
 from watch.compare.engine import shown
+from watch.compare.measures import LAYOUT
 from watch.index import coding
 
 _SIDE = 384  # the shorter side of what is looked at is at least this, where the post has it
 
 
-def first_look(pixels: Pixels) -> Floats:
-    """Return the described views of a BGR picture (views x 256): as it is, without frame or margins, and mirrored.
+_LEAST_SPREAD = 0.03  # as for layout maps in watch/compare/measures.py
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """The described views of a post (views x 256), and what of the cohort is like each: mean and spread of the closest.
+
+    Two portraits resemble each other anyway; what counts is how far a stage is above what portraits have in common.
+    """
+
+    values: Floats
+    mean: Floats
+    spread: Floats
+
+    def above(self, fine: NDArray[np.int8]) -> Floats:
+        """Return how many deviations above the closest of the cohort each of some fine rows is, in the view it fits best."""
+        scores = coding.cosines(self.values, fine)
+        return np.asarray(((scores - self.mean[:, None]) / self.spread[:, None]).max(axis=0), np.float32)
+
+
+@cache
+def _cohort() -> Floats:
+    """Return the described maps of the shipped cohort."""
+    rows = cohort.load().rows[LAYOUT]
+    peaks = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-9)
+    return coding.describe(np.rint(rows * (127 / peaks)).astype(np.int8))
+
+
+def first_look(pixels: Pixels) -> Look:
+    """Look at the views of a BGR picture: as it is, without frame or margins, and mirrored.
 
     A view of one colour is left out; of a blank picture nothing is left.
     """
     small = shrunk(pixels)
     squares = [square for square in map(square_v1, shown(small).values()) if not is_plain(square)]
     if not squares:
-        return np.zeros((0, coding.FINE), np.float32)
+        none = np.zeros(0, np.float32)
+        return Look(np.zeros((0, coding.FINE), np.float32), none, none)
     stems = np.stack([stem_v1(square) for square in squares])
     maps = run(np.concatenate([stems, mirror_stem(stems)]), layout_map.load())
-    rows = np.frombuffer(b"".join(map(quantise, maps)), np.int8).reshape(-1, SIZE)
-    return coding.describe(rows)
+    return look_at(np.frombuffer(b"".join(map(quantise, maps)), np.int8).reshape(-1, SIZE))
+
+
+def look_at(maps: NDArray[np.int8]) -> Look:
+    """Return the look at views that have these layout maps (views x 3,072)."""
+    values = coding.describe(maps)
+    against = cohort.top(values @ _cohort().T, _LEAST_SPREAD)
+    return Look(values, against.mean, against.spread)
 
 
 def shrunk(pixels: Pixels) -> Pixels:

@@ -1,15 +1,18 @@
 """All that was recorded, as a watcher compares posts with it: a first look, a shortlist, then every stage of a few works."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from sakigake.errors import NotFoundError
 from sakigake.fingerprint.vector import VERSION
 from sakigake.fingerprint.views import Pixels
 from sakigake.model import Finding, Interval
 from sakigake.store.protocol import Store
+from watch import pdqlist
 from watch.check import Seen
 from watch.compare.own import Own
 from watch.index.look import first_look
@@ -18,10 +21,16 @@ from watch.works import Works
 
 FEW = 1000  # stages: up to so many a post is compared with all of them, and nothing can be missed
 SHORTLIST = 8  # works that a post is compared with in full
-# The least cosine of a key stage's fine row with a view of the post for which the comparison is made at all.
-# docs/index-and-scale.md says which share of true pairs lies below it and which share of unrelated posts above.
-NEAR = 0.35
+# How many deviations above the cohort a work has to be among 10,000 stages for the comparison to be made at all, and how
+# many more for each tenfold number: a comparison charges for the number too, and what it cannot call a likeness need not be
+# made. docs/index-and-scale.md says which share of true pairs lies below and which share of unrelated posts above.
+NEAR, NEAR_MORE, NEAR_STAGES = 6.8, 0.9, 10_000
 _LOOK_AGAIN_S = 1.0  # how old what is known of the store may be
+
+
+def least(stages: int) -> float:
+    """Return how many deviations above the cohort a work among so many stages has to be."""
+    return NEAR + NEAR_MORE * math.log10(stages / NEAR_STAGES)
 
 
 class Recorded:
@@ -36,6 +45,7 @@ class Recorded:
     ) -> None:
         self._index = StageIndex.open(store, folder)
         self._works = Works(store, own)
+        self._lists = pdqlist.load(folder)
         self._monotonic = monotonic
         self._caught_up = monotonic()
         self._lock = threading.Lock()
@@ -75,12 +85,20 @@ class Recorded:
         if not stages:
             return None
         if stages <= FEW:
-            return self._works.compare(Seen(pixels), index.sessions(), posted, digest)
-        views = first_look(pixels)
-        near = [each.session for each in index.candidates(views, SHORTLIST) if each.likeness >= NEAR]
+            return self._compare(Seen(pixels), index.sessions(), posted, digest, None)
+        found = index.candidates(first_look(pixels), SHORTLIST)
+        near = [each.session for each in found if each.above >= least(stages)]
         sessions = [*near, *(each for each in index.others() if each not in near)]
         if not sessions:
             return None
-        post = Seen(pixels)
+        return self._compare(Seen(pixels), sessions, posted, digest, stages)
+
+    def _compare(
+        self, post: Seen, sessions: list[str], posted: Interval, digest: str, among: int | None
+    ) -> Finding | None:
         post.comparable(VERSION)  # here, and not while others wait for the works
-        return self._works.compare(post, sessions, posted, digest, among=stages)
+        try:
+            found = self._works.compare(post, sessions, posted, digest, among=among)
+        except NotFoundError:  # its stages were forgotten since the index looked
+            return None
+        return pdqlist.with_lists(found, self._lists, post)

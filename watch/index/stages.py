@@ -15,6 +15,7 @@ from sakigake.model import EntryType
 from sakigake.store.protocol import Store
 from watch.index import cache, coding
 from watch.index.keystages import key_stages
+from watch.index.look import Look
 from watch.index.search import nearest
 
 # So many of the nearest codes are looked at again by their fine rows. Of 10,000 key stages that loses nothing that was
@@ -25,10 +26,10 @@ _REWRITE = 2000  # rows that are newer than the file before it is written again
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A work that may be like a post: `likeness` is the cosine of its nearest key stage's fine row, -1 to 1."""
+    """A work that may be like a post: its nearest key stage is so many deviations `above` the closest of the cohort."""
 
     session: str
-    likeness: float
+    above: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,29 +138,24 @@ class StageIndex:
             self._mark = mark
             return read
 
-    def candidates(self, seen: NDArray[np.float32], limit: int) -> list[Candidate]:
-        """Return at most `limit` works, likest first; `seen` are views of a post (views x 256), as a first look has them.
-
-        Works of `others` are not among them.
-        """
-        if not len(seen):
+    def candidates(self, look: Look, limit: int) -> list[Candidate]:
+        """Return at most `limit` works, likest first. Works of `others` are not among them."""
+        if not len(look.values):
             return []
+        queries = coding.codes(look.values)
         with self._lock:
             best: dict[str, float] = {}
-            queries = coding.codes(seen)
             positions, _ = nearest(self._kept.codes, queries, LOOKED_AT)
             if positions.size:
                 rows = np.unique(positions)
-                self._note(best, rows, coding.cosines(seen, self._kept.fine[rows]).max(axis=0))
+                self._note(best, rows, look.above(self._kept.fine[rows]))
                 cache.let_go(self._kept.fine)
             names, codes, fine = self._extras()
             positions, _ = nearest(codes, queries, LOOKED_AT)
             if positions.size:
                 rows = np.unique(positions)
-                for row, value in zip(
-                    rows.tolist(), coding.cosines(seen, fine[rows]).max(axis=0).tolist(), strict=True
-                ):
-                    best[names[row]] = max(best.get(names[row], -1.0), value)
+                for row, value in zip(rows.tolist(), look.above(fine[rows]).tolist(), strict=True):
+                    best[names[row]] = max(best.get(names[row], value), value)
         ranked = sorted(best.items(), key=lambda each: (-each[1], each[0]))
         return [Candidate(session, value) for session, value in ranked[:limit]]
 

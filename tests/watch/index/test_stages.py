@@ -83,7 +83,7 @@ def test_a_session_that_grows_is_read_anew(store: SqliteStore, tmp_path: Path) -
         assert index.stages == 2
         found = index.candidates(first_look(redrawn(drawing(12, 7))), 1)[0]
         assert found.session == ledger.session.id
-        assert found.likeness > 0.5
+        assert found.above > 7
     with StageIndex.open(store, tmp_path) as index:  # now from the file, then grown beyond it
         stage(6, 13)
         index.catch_up()
@@ -174,7 +174,7 @@ def recall_of(tmp_path: Path, works: int, drawings: int, true: int) -> tuple[int
         for number in range(true):
             seen = first_look(redrawn(drawing(100 + number, 7), number))
             truth = many_works.session_id((number + 1) * step - 1)
-            values = stages.coding.cosines(seen, np.asarray(index._kept.fine)).max(axis=0)
+            values = seen.above(np.asarray(index._kept.fine))
             table = index._kept.sessions
             at = int(np.searchsorted(table["first"] + table["rows"], int(values.argmax()), side="right"))
             exactly += table["id"][at].decode() == truth
