@@ -17,6 +17,7 @@ from watch.fetch.guard import Guard
 from watch.pipeline.evidence import EvidenceKeeper
 from watch.pipeline.steps import Steps
 from watch.pipeline.works import RecordedWorks
+from watch.post import Post
 from watch.sources import PostSource, registry
 from watch.sources.net import Net
 from watch.store.records import FindingRow, PostState, SourceRow
@@ -65,6 +66,10 @@ def assembled(
         def make(row: SourceRow) -> PostSource:
             return make_source(row.id, row.kind, row.config, net)
 
+        def settled(post: Post, state: PostState) -> None:
+            if state is not PostState.FOUND:
+                clipboard.let_go(post, settings.home)
+
         yield Plan(
             store=store,
             steps=Steps(store, net.fetcher, pool, works, keeper),
@@ -74,7 +79,7 @@ def assembled(
             seal=keeper.seal,
             say=say,
             found=found,
-            settled=lambda post, state: state is PostState.FOUND or clipboard.let_go(post, settings.home),
+            settled=settled,
             names=table["alert_names"],
             threads=_workers(table, "workers"),
             queue=int(table["queue"]),

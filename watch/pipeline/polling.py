@@ -57,6 +57,7 @@ class Poller:
         self._store, self._make, self._say, self._queue = store, make, say, queue
         self._open: dict[str, _Open] = {}
         self._ended = threading.Event()
+        self._trouble = ""
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # it logs what is told by us
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_listener(self._event, EVENT_JOB_ERROR)
@@ -120,7 +121,12 @@ class Poller:
         """Ask one source until it has no more or too much waits; returns how many posts are new."""
         fresh = 0
         for _ in range(MOST_POLLS):
-            came, more = self._poll_once(name)
+            try:
+                came, more = self._poll_once(name)
+            except SakigakeError as error:
+                self._not_kept(error)  # the store is locked or the disk full; the cursor stays, so nothing is skipped
+                return fresh
+            self._trouble = ""
             fresh += came
             if not more or self._ended.is_set():
                 break
@@ -150,6 +156,11 @@ class Poller:
             self._say("watch.source-again", source=name)
         # A source that repeats itself for ever must not keep its thread: it goes on only while something is new.
         return fresh, fresh > 0 and len(batch.posts) >= LIMIT
+
+    def _not_kept(self, error: SakigakeError) -> None:
+        if error.code != self._trouble:
+            self._trouble = error.code
+            self._say("watch.trouble", why=error.message())
 
     def _rest(self, row: SourceRow, error: SakigakeError) -> None:
         if self._ended.is_set():
