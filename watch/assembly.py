@@ -11,10 +11,10 @@ from watch import clipboard
 from watch.alerts.receivers import configured
 from watch.compare.own import Own
 from watch.decoding import DecoderPool
+from watch.evidence.keeper import EvidenceKeeper
 from watch.fetch.client import Fetcher
 from watch.fetch.connect import open_socket
 from watch.fetch.guard import Guard
-from watch.pipeline.evidence import EvidenceKeeper
 from watch.pipeline.steps import Steps
 from watch.pipeline.works import RecordedWorks
 from watch.post import Post
@@ -61,10 +61,20 @@ def assembled(
         net = stack.enter_context(network(settings))
         pool = stack.enter_context(DecoderPool(_workers(table, "decoders")))
         works = stack.enter_context(closing(RecordedWorks(records, settings.home, own)))
-        keeper = stack.enter_context(closing(EvidenceKeeper(settings, records, store)))
+        in_ledger: set[str] = set()
+        keeper = stack.enter_context(closing(EvidenceKeeper(settings, in_ledger.add)))
 
         def make(row: SourceRow) -> PostSource:
             return make_source(row.id, row.kind, row.config, net)
+
+        def seal() -> int:
+            waiting = store.unsealed()
+            done = keeper.seal() if waiting else 0
+            # By name, not by what was just put: evidence is kept before its finding is, and may be sealed before it.
+            for row in waiting:
+                if row.new.bundle in in_ledger:
+                    store.mark_sealed(row.number)
+            return done
 
         def settled(post: Post, state: PostState) -> None:
             if state is not PostState.FOUND:
@@ -76,7 +86,7 @@ def assembled(
             make=make,
             receivers=receivers,
             catch_up=works.catch_up,
-            seal=keeper.seal,
+            seal=seal,
             say=say,
             found=found,
             settled=settled,

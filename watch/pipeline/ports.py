@@ -48,5 +48,10 @@ class Comparer(Protocol):
 class Keeper(Protocol):
     """Keeps the evidence of a match."""
 
-    def keep(self, post: Post, fetched: Sequence[Fetched], finding: Finding) -> str:
-        """Keep it and return the name of the bundle; raises SakigakeError, OSError. Doing it twice does no harm."""
+    def keep(
+        self, post: Post, fetched: Sequence[Fetched], finding: Finding, *, pictures: Sequence[bytes] = ()
+    ) -> str:
+        """Keep it and return the name of the bundle; raises SakigakeError, OSError. Doing it twice does no harm.
+
+        `pictures` are files that a person gave.
+        """

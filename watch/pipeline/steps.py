@@ -102,7 +102,9 @@ class Steps:
         finding = self._comparer.compare(frames, post.time, digest)
         seen.digests[number] = digest
         if finding and finding.likeness in ALIKE:
-            seen.findings.append(self._new(post, number, fetched, with_claims(finding, post.time), own))
+            seen.findings.append(
+                self._new(post, number, (data, fetched), with_claims(finding, post.time), own)
+            )
 
     def _bytes(self, ref: MediaRef) -> tuple[bytes, Sequence[Fetched]]:
         if ref.path:
@@ -113,7 +115,7 @@ class Steps:
         self,
         post: Post,
         number: int,
-        fetched: Sequence[Fetched],
+        seen: tuple[bytes, Sequence[Fetched]],
         finding: Finding,
         own: frozenset[OwnAccount],
     ) -> NewFinding:
@@ -121,7 +123,8 @@ class Steps:
         bundle, reason = "", ""
         if self._keeper and not mine:
             try:
-                bundle = self._keeper.keep(post, fetched, finding)
+                data, fetched = seen
+                bundle = self._keeper.keep(post, fetched, finding, pictures=() if fetched else (data,))
             except SakigakeError as error:
                 reason = error.code
             except OSError:

@@ -13,9 +13,9 @@ import pytest
 from sakigake.store.sqlite import SqliteStore
 from tests.watch.pipeline import scene
 from tests.watch.pipeline.test_polling import Scripted
-from tests.watch.pipeline.test_steps import OneByOne
 from watch import retention, watcher
 from watch.alerts.apprised import Apprised
+from watch.decoding import DecoderPool
 from watch.fetch.client import Fetcher
 from watch.fetch.guard import Guard
 from watch.pipeline.steps import Steps
@@ -58,10 +58,14 @@ def bench(home: Path, world: scene.World) -> Iterator[Bench]:
     store._db.execute("PRAGMA busy_timeout = 100")
     records = SqliteStore(home / "sakigake.db")
     to = Apprised(world.hook, "json:hook")
-    with Fetcher(Guard.of([world.site.place])) as fetcher, closing(RecordedWorks(records, home)) as works:
+    with (
+        Fetcher(Guard.of([world.site.place])) as fetcher,
+        closing(RecordedWorks(records, home)) as works,
+        DecoderPool(1) as pool,
+    ):
 
         def make(source: Scripted, say: Callable[..., None]) -> Watcher:
-            steps = Steps(store, fetcher, OneByOne(), works, None)
+            steps = Steps(store, fetcher, pool, works, None)
             plan = Plan(
                 store, steps, lambda _row: source, [to], works.catch_up, lambda: 0, say,
                 lambda _finding: None, lambda _post, _state: None,
@@ -143,14 +147,14 @@ def test_a_step_that_breaks_is_tried_again_and_the_others_go_on(
     bench: Bench, world: scene.World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = scene.unrelated(1)
-    opened = OneByOne.decode
+    opened = DecoderPool.decode
 
-    def decode(self: OneByOne, data: bytes, name: str) -> object:
+    def decode(self: DecoderPool, data: bytes, name: str) -> object:
         if data == broken:
             raise ZeroDivisionError
         return opened(self, data, name)
 
-    monkeypatch.setattr(OneByOne, "decode", decode)
+    monkeypatch.setattr(DecoderPool, "decode", decode)
     bench.start(Scripted(a_batch(world, broken, scene.unrelated(2), scene.derived())))
     until(lambda: world.receiver.got)
     until(lambda: bench.store.counts().unrelated == 1)

@@ -1,7 +1,7 @@
 """The steps of one post, against real servers on loopback and a real recording."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,15 +12,14 @@ from sakigake.store.sqlite import SqliteStore
 from tests.peers.web import answer, redirect
 from tests.watch.pipeline import scene
 from tests.watch.studio import START
+from watch.decoding import DecoderPool
 from watch.fetch.client import Fetcher
 from watch.fetch.guard import Guard
 from watch.fetch.records import Fetched
-from watch.pipeline.ports import Frames
 from watch.pipeline.retries import GONE
 from watch.pipeline.steps import PutOff, Steps
 from watch.pipeline.works import RecordedWorks
 from watch.post import Batch, ClockClass, MediaRef, Post, PostTime, Stamp
-from watch.sanitise import decode
 from watch.store.records import Outcome, OwnAccount, PostState, Review, Waiting
 from watch.store.sqlite import SqliteWatchStore
 
@@ -30,13 +29,6 @@ LATER = PostTime(
 )
 
 
-class OneByOne:
-    """Opens a picture in a process of its own."""
-
-    def decode(self, data: bytes, name: str) -> Frames:
-        return (decode(data, name),)
-
-
 class Kept:
     """Counts what is kept."""
 
@@ -44,10 +36,12 @@ class Kept:
         self.kept: list[tuple[str, int]] = []
         self.failing: Exception | None = None
 
-    def keep(self, post: Post, fetched: object, finding: Finding) -> str:
+    def keep(
+        self, post: Post, fetched: Sequence[Fetched], finding: Finding, *, pictures: Sequence[bytes] = ()
+    ) -> str:
+        assert bool(fetched) is not bool(pictures)
         if self.failing:
             raise self.failing
-        assert isinstance(fetched, tuple)
         assert all(isinstance(each, Fetched) for each in fetched)
         self.kept.append((post.post_id, len(fetched)))
         return finding.post_digest
@@ -69,8 +63,12 @@ def store(home: Path) -> Iterator[SqliteWatchStore]:
 @pytest.fixture
 def steps(home: Path, world: scene.World, store: SqliteWatchStore, kept: Kept) -> Iterator[Steps]:
     records = SqliteStore(home / "sakigake.db")
-    with Fetcher(Guard.of([world.site.place])) as fetcher, closing(RecordedWorks(records, home)) as works:
-        yield Steps(store, fetcher, OneByOne(), works, kept)
+    with (
+        Fetcher(Guard.of([world.site.place])) as fetcher,
+        closing(RecordedWorks(records, home)) as works,
+        DecoderPool(1) as pool,
+    ):
+        yield Steps(store, fetcher, pool, works, kept)
     records.close()
 
 
@@ -123,7 +121,7 @@ def test_the_same_unrelated_file_is_not_opened_twice(
     assert isinstance(first, Outcome)
     store.settle([first], (), START)
     opened: list[str] = []
-    monkeypatch.setattr(OneByOne, "decode", lambda _self, _data, name: opened.append(name))
+    monkeypatch.setattr(DecoderPool, "decode", lambda _self, _data, name: opened.append(name))
     again = steps.look(waiting(store, url, post_id="2"))
     assert isinstance(again, Outcome)
     assert (again.state, again.digests, opened) == (PostState.UNRELATED, first.digests, [])
@@ -168,7 +166,7 @@ def test_too_much_and_too_odd_are_final(world: scene.World, store: SqliteWatchSt
     odd = world.picture("/odd.jpg", b"\xff\xd8\xff" + b"x" * 400)
     elsewhere = "http://169.254.169.254/latest"
     for number, (url, reason) in enumerate(
-        [(big, "fetch-too-large"), (odd, "picture-other-kind"), (elsewhere, "fetch-address-refused")]
+        [(big, "fetch-too-large"), (odd, "picture-damaged"), (elsewhere, "fetch-address-refused")]
     ):
         looked = steps.look(waiting(store, url, post_id=f"bad-{number}"))
         assert isinstance(looked, Outcome)
