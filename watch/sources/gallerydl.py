@@ -130,6 +130,10 @@ class GalleryDl:
         self._last = f"{self._since}~{self._count}"
         return Batch(posts, self._last)
 
+    def ready(self) -> bool:
+        """Say whether the program was run to its end since the first poll."""
+        return self._began is not None and self._process is None
+
     def close(self) -> None:
         """End the program."""
         self._stop()

@@ -90,6 +90,10 @@ class Mastodon:
         """Return what came since `cursor`."""
         return self._push.poll(cursor, limit)
 
+    def ready(self) -> bool:
+        """Say whether the server was reached since the first poll; raises SakigakeError when that failed."""
+        return self._push.ready()
+
     def close(self) -> None:
         """Hang up."""
         self._push.close()

@@ -154,6 +154,14 @@ class Run:
             return None
         return self._failure or NetworkError("source-no-stream", host="", status="-", retry_after="")
 
+    def ready(self) -> bool:
+        """Say whether the other side was reached; raises what failed when it was not."""
+        if self.alive_until is not None:
+            return True
+        if self._failure is not None:
+            raise self._failure
+        return False
+
     def stop(self) -> None:
         """End the thread; does not wait for it."""
         self._stopped.set()
@@ -197,6 +205,10 @@ class Push:
             self._count += 1
         self._last = f"{position or ''}~{self._count}"
         return Batch(tuple(posts), self._last, tuple(holes))
+
+    def ready(self) -> bool:
+        """Say whether the other side was reached since the first poll; raises SakigakeError when that failed."""
+        return self._run is not None and self._run.ready()
 
     def close(self) -> None:
         """End the thread."""

@@ -1,7 +1,7 @@
 """The kinds of sources: what each is called, which options it has, and how it is made. Rooms are imported when needed."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from sakigake.errors import UsageError
@@ -48,6 +48,16 @@ def make(kind: str, config: Mapping[str, object], net: Net, *, source: str = "")
     options.done()
     made: PostSource = getattr(room, _ROOMS[kind][1])(configured, net, source or kind)
     return made
+
+
+def is_ready(source: PostSource) -> bool:
+    """Say whether a source has reached what it reads, for who wants to try it out and not only to poll it.
+
+    Sources that read in a thread or by another program answer the first poll before they know; who tries one out polls
+    until this is true. Raises SakigakeError when the source could not reach it.
+    """
+    ready: Callable[[], bool] | None = getattr(source, "ready", None)
+    return ready() if ready is not None else True
 
 
 def hole_key(reason: str) -> str:

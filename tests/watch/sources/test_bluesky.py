@@ -275,6 +275,17 @@ def test_a_server_that_is_away_is_told_of_after_a_minute_and_not_before(
         kept.until(sky, lambda: len(kept.posts) == 3)
 
 
+def test_who_tries_it_out_learns_whether_the_server_is_there() -> None:
+    with jetstream() as peer:
+        with source(peer) as sky:
+            assert not registry.is_ready(sky), "before the first poll nobody is asked"
+            Kept().until(sky, lambda: registry.is_ready(sky))
+        peer.refuse = 10**6
+        with source(peer) as sky, pytest.raises(NetworkError) as failed:
+            Kept().until(sky, lambda: registry.is_ready(sky))
+    assert failed.value.code == "source-no-stream"
+
+
 def test_a_server_that_asks_for_peace_gets_it() -> None:
     with jetstream() as peer, net_to(peer.port) as net:
         peer.refuse, peer.retry_after = 1, "3600"
