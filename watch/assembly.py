@@ -17,6 +17,7 @@ from watch.fetch.guard import Guard
 from watch.pipeline.evidence import EvidenceKeeper
 from watch.pipeline.steps import Steps
 from watch.pipeline.works import RecordedWorks
+from watch.post import Post
 from watch.sources import PostSource, registry
 from watch.sources.net import Net
 from watch.store.records import FindingRow, PostState, SourceRow
@@ -59,11 +60,15 @@ def assembled(
         records = stack.enter_context(closing(SqliteStore(settings.database)))
         net = stack.enter_context(network(settings))
         pool = stack.enter_context(DecoderPool(_workers(table, "decoders")))
-        works = RecordedWorks(records, settings.home, own)
+        works = stack.enter_context(closing(RecordedWorks(records, settings.home, own)))
         keeper = stack.enter_context(closing(EvidenceKeeper(settings, records, store)))
 
         def make(row: SourceRow) -> PostSource:
             return make_source(row.id, row.kind, row.config, net)
+
+        def settled(post: Post, state: PostState) -> None:
+            if state is not PostState.FOUND:
+                clipboard.let_go(post, settings.home)
 
         yield Plan(
             store=store,
@@ -74,7 +79,7 @@ def assembled(
             seal=keeper.seal,
             say=say,
             found=found,
-            settled=lambda post, state: state is PostState.FOUND or clipboard.let_go(post, settings.home),
+            settled=settled,
             names=table["alert_names"],
             threads=_workers(table, "workers"),
             queue=int(table["queue"]),

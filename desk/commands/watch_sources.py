@@ -59,18 +59,16 @@ def _option(told: str) -> tuple[str, object]:
 def described(info: "SourceInfo") -> list[str]:
     """Return what a person should know of a source, in sentences."""
     told = [
-        words.text("watch.about-sent", sent=_sentence("sent", info.sent)),
-        words.text("watch.about-terms", terms=_sentence("terms", info.terms)),
+        words.text("watch.about-sent", sent=_sentence(info.sent)),
+        words.text("watch.about-terms", terms=_sentence(info.terms)),
         words.text("watch.about-clock", clock=words.text(f"findings.clock.{info.clock.value}")),
     ]
     return told if info.tried_live else [*told, words.text("watch.about-not-tried")]
 
 
-def _sentence(part: str, slug: str) -> str:
+def _sentence(slug: str) -> str:
     """Return the wording of a slug that a source gave; the slug itself when this version does not know it."""
-    table = words.table(words.language())
-    keys = (f"source.{part}.{slug}", f"source.{slug}", slug)
-    return next((table[key] for key in keys if key in table), slug)
+    return words.table(words.language()).get(f"source.{slug}", slug)
 
 
 @click.command("list", help=words.text("watch.list-help"))

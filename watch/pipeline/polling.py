@@ -24,6 +24,9 @@ LIMIT = 50  # posts a poll
 SHORTEST_S = 1.0
 LATE_INTERVALS, LATE_S = 3, 60.0  # what is not asked for longer than this has a hole
 FIRST_REST_S, LONGEST_REST_S = 5.0, 900.0
+MOST_ASKED_S = (
+    86_400.0  # a server that asks for more rest, by mistake or on purpose, is asked again the next day
+)
 STREAM_S = 3.0  # a stream that is silent for so long has nothing more, when all is to be asked once
 MOST_POLLS = 40  # in a row, when a source has more ready
 BACKLOG, NOT_RUNNING, BROKEN = "backlog", "not-running", "internal-error"
@@ -54,6 +57,7 @@ class Poller:
         self._store, self._make, self._say, self._queue = store, make, say, queue
         self._open: dict[str, _Open] = {}
         self._ended = threading.Event()
+        self._trouble = ""
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # it logs what is told by us
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_listener(self._event, EVENT_JOB_ERROR)
@@ -117,7 +121,12 @@ class Poller:
         """Ask one source until it has no more or too much waits; returns how many posts are new."""
         fresh = 0
         for _ in range(MOST_POLLS):
-            came, more = self._poll_once(name)
+            try:
+                came, more = self._poll_once(name)
+            except SakigakeError as error:
+                self._not_kept(error)  # the store is locked or the disk full; the cursor stays, so nothing is skipped
+                return fresh
+            self._trouble = ""
             fresh += came
             if not more or self._ended.is_set():
                 break
@@ -148,13 +157,18 @@ class Poller:
         # A source that repeats itself for ever must not keep its thread: it goes on only while something is new.
         return fresh, fresh > 0 and len(batch.posts) >= LIMIT
 
+    def _not_kept(self, error: SakigakeError) -> None:
+        if error.code != self._trouble:
+            self._trouble = error.code
+            self._say("watch.trouble", why=error.message())
+
     def _rest(self, row: SourceRow, error: SakigakeError) -> None:
         if self._ended.is_set():
             return  # its connection was closed under it
         rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(row.failures, 20))
-        asked = error.params.get("retry_after")
-        if isinstance(error, NetworkError) and isinstance(asked, int | float):
-            rest_s = max(rest_s, float(asked))
+        asked = str(error.params.get("retry_after") or "")
+        if asked.isdecimal():  # a date is left to the limits of the host, which the source keeps
+            rest_s = max(rest_s, min(float(asked[:9]), MOST_ASKED_S))
         until = datetime.now(UTC) + timedelta(seconds=rest_s)
         self._store.note_trouble(row.id, error.code, until)
         if not row.failures:

@@ -173,7 +173,8 @@ class Feed:
 
     @staticmethod
     def _claimed(entry: Mapping[str, Any]) -> PostTime:
-        return posted.feed_date(str(entry.get("published") or entry.get("updated") or ""))
+        plain = dict(entry)  # feedparser's own mapping gives the one date for the other, with a warning
+        return posted.feed_date(str(plain.get("published") or plain.get("updated") or ""))
 
 
 def _key(entry: Mapping[str, Any]) -> str:

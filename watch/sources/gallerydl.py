@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from sakigake.clock import iso, parse_time
 from sakigake.errors import NetworkError, SakigakeError, UsageError
 from watch import posted
+from watch.links import read_link
 from watch.post import Batch, ClockClass, MediaRef, Post, SourceInfo
 from watch.sources.net import Net
 from watch.sources.options import Options
@@ -269,11 +271,22 @@ def _number(told: Mapping[str, Any]) -> str:
     return next((str(value) for value in values if isinstance(value, int | str) and value != ""), "")
 
 
+def _page(told: Mapping[str, Any], platform: str, number: str) -> str:
+    """Return the address of a post's own page, empty when it is not known."""
+    if platform in PAGES and number:
+        return PAGES[platform].format(quote(number))
+    for address in (told.get("post_url"), told.get("url")):
+        link = read_link(address) if isinstance(address, str) else None
+        if link is not None and link.platform != "web" and not link.picture:
+            return link.url
+    return ""
+
+
 def _post(  # noqa: PLR0917 - one post from all its parts
     key: str, told: Mapping[str, Any], files: list[str], source: str, asked: str, now: datetime
 ) -> Post:
     platform, number = str(told.get("category") or "web")[:MAX_TEXT], _number(told)
-    page = PAGES[platform].format(number) if platform in PAGES and number else asked
+    page = _page(told, platform, number) or asked
     times = [posted.decode_link(page)] if page != asked else []
     times += [posted.decode_link(address) for address in files]
     date = str(told.get("date") or "")
@@ -286,7 +299,7 @@ def _post(  # noqa: PLR0917 - one post from all its parts
         post_id=key[:MAX_TEXT],
         url=page,
         author_id=str(author.get("id") or told.get("uploader_id") or "")[:MAX_TEXT],
-        author_name=str(author.get("name") or "")[:MAX_TEXT],
+        author_name=str(author.get("name") or author.get("acct") or "")[:MAX_TEXT],
         media=tuple(MediaRef(address) for address in files[:MAX_PICTURES]),
         # Its dates are in UTC and bear no zone.
         time=posted.combine([*times, posted.claimed(f"{date}+00:00" if date else ""), posted.seen(now)]),

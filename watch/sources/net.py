@@ -5,64 +5,22 @@ is the exception and says so).
 """
 
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from sakigake.clock import Clock
 from sakigake.errors import NetworkError
 from watch.limits import Limits, Rate
 
+if TYPE_CHECKING:
+    from watch.fetch.client import Fetcher
+    from watch.fetch.records import Fetched
+
 CONNECT_S = 10.0
-
-
-class Answer(Protocol):
-    """What `watch.fetch.client.Fetcher` brings, as far as sources look at it."""
-
-    @property
-    def url(self) -> str:
-        """Return the address at the end of the redirects."""
-
-    @property
-    def status(self) -> int:
-        """Return the status of the answer."""
-
-    @property
-    def body(self) -> bytes:
-        """Return the unpacked body."""
-
-    def header(self, name: str) -> str:
-        """Return a header, empty when there is none."""
-
-
-class Fetching(Protocol):
-    """The part of `watch.fetch.client.Fetcher` that sources use. Both methods raise NetworkError."""
-
-    def get(
-        self,
-        url: str,
-        *,
-        accept: Sequence[str] = (),
-        headers: Mapping[str, str] | None = None,
-        max_bytes: int | None = None,
-        ok: Collection[int] = (200,),
-    ) -> Answer:
-        """Return what is at `url`."""
-
-    def post(
-        self,
-        url: str,
-        body: bytes,
-        *,
-        kind: str = "application/json",
-        accept: Sequence[str] = (),
-        headers: Mapping[str, str] | None = None,
-        max_bytes: int | None = None,
-        ok: Collection[int] = (200,),
-    ) -> Answer:
-        """Send `body` to `url` and return the answer."""
 
 
 class OpenSocket(Protocol):
@@ -76,10 +34,18 @@ class OpenSocket(Protocol):
 class Net:
     """The network as sources see it."""
 
-    fetcher: Fetching
+    fetcher: "Fetcher"
     open_socket: OpenSocket
     limits: Limits = field(default_factory=Limits)
     clock: Clock = field(default_factory=Clock)
+
+    @classmethod
+    def over(cls, fetcher: "Fetcher", limits: Limits | None = None, clock: Clock | None = None) -> "Net":
+        """Return the network of a fetcher and its guard."""
+        from watch.fetch.connect import open_socket  # noqa: PLC0415 - loads the HTTP library
+
+        clock = clock or Clock()
+        return cls(fetcher, partial(open_socket, fetcher.guard), limits or Limits(clock=clock), clock)
 
     def get(
         self,
@@ -89,21 +55,17 @@ class Net:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
         ok: Collection[int] = (200,),
-    ) -> Answer:
+    ) -> "Fetched":
         """Get `url` when its host may be asked; raises NetworkError, also while the host rests."""
-        return self._asked(
-            url, lambda: self.fetcher.get(url, accept=accept, headers=headers, max_bytes=max_bytes, ok=ok)
-        )
+        with self.paced(place(url)):
+            return self.fetcher.get(url, accept=accept, headers=headers, max_bytes=max_bytes, ok=ok)
 
     def post(
         self, url: str, body: bytes, *, max_bytes: int | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> "Fetched":
         """Post JSON to `url` when its host may be asked; raises NetworkError, also while the host rests."""
-        return self._asked(url, lambda: self.fetcher.post(url, body, headers=headers, max_bytes=max_bytes))
-
-    def _asked(self, url: str, ask: Callable[[], Answer]) -> Answer:
         with self.paced(place(url)):
-            return ask()
+            return self.fetcher.post(url, body, headers=headers, max_bytes=max_bytes)
 
     @contextmanager
     def paced(self, host: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,8 @@ def store(home: Path) -> Iterator[SqliteWatchStore]:
 @pytest.fixture
 def steps(home: Path, world: scene.World, store: SqliteWatchStore, kept: Kept) -> Iterator[Steps]:
     records = SqliteStore(home / "sakigake.db")
-    with Fetcher(Guard.of([world.site.place])) as fetcher:
-        yield Steps(store, fetcher, OneByOne(), RecordedWorks(records, home), kept)
+    with Fetcher(Guard.of([world.site.place])) as fetcher, closing(RecordedWorks(records, home)) as works:
+        yield Steps(store, fetcher, OneByOne(), works, kept)
     records.close()
 
 
@@ -174,10 +175,10 @@ def test_too_much_and_too_odd_are_final(world: scene.World, store: SqliteWatchSt
         assert (looked.state, looked.reason) == (PostState.FAILED, reason)
 
 
-def test_a_redirect_from_outside_to_a_trusted_place_is_refused(
+def test_a_redirect_to_this_computer_is_refused(
     world: scene.World, store: SqliteWatchStore, steps: Steps
 ) -> None:
-    world.site.pages["/r"] = redirect("http://127.0.0.1:1/a.jpg")
+    world.site.pages["/r"] = redirect("http://127.0.0.1/a.jpg")
     looked = steps.look(waiting(store, world.site.url("/r")))
     assert isinstance(looked, Outcome)
     assert looked.reason == "fetch-address-refused"
