@@ -148,7 +148,7 @@ def _add(db: sqlite3.Connection, number: int, prints: list[bytes]) -> None:
     began = BEGAN + timedelta(minutes=number)
     session, prev, wall = session_id(number), ZERO_LEAF, to_ms(began)
     rows = []
-    info = {"key": "00" * 32, "program": "bench", "source": "screen"}
+    begin: dict[str, int | str] = {"key": "00" * 32, "program": "bench", "source": "screen"}
     for seq, raw_print in enumerate([None, *prints] if prints else []):
         kind = EntryType.STAGE if raw_print else EntryType.SESSION_START
         raw = write_entry(
@@ -158,7 +158,7 @@ def _add(db: sqlite3.Connection, number: int, prints: list[bytes]) -> None:
             mono=5000 * seq,
             boot="00" * 8,
             prev=prev,
-            info={} if raw_print else info,
+            info=None if raw_print else begin,
         )
         leaf = merkle.leaf_hash(raw)
         prev = leaf.hex()

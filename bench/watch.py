@@ -183,7 +183,7 @@ def run(side: str, setting: Setting, world: World, posts: int, rate: float) -> d
             world.start(rate)
             process.stdin.write("\n")
             process.stdin.flush()
-            done = json.loads(process.stdout.readline())
+            done: dict[str, Any] = json.loads(process.stdout.readline())
     told = world.told()
     keys = [key for key, _ in told["told"]]
     return done | {

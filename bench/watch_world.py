@@ -27,7 +27,7 @@ from PIL import Image
 from bench.cohort_art import Pixels
 from bench.make_cohort import drawn
 
-DIFFERENT = 40  # pictures that the unrelated posts take turns with
+DIFFERENT = 20  # pictures that the unrelated posts take turns with
 WORKS = 20  # drawings of which posts are made
 PAGE = 50
 FIRST_WORK = 2000  # numbers of drawings; those before are the unrelated ones and the cohort's

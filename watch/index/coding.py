@@ -79,7 +79,7 @@ def codes(values: Floats) -> NDArray[np.uint8]:
 def quantised(values: Floats) -> NDArray[np.int8]:
     """Return described maps as int8, the largest value of each at 127: only the direction is kept."""
     peaks = np.abs(values).max(axis=1, keepdims=True, initial=0)
-    return np.rint(values * (127 / np.maximum(peaks, 1e-9))).astype(np.int8)
+    return np.asarray(np.rint(values * (127 / np.maximum(peaks, 1e-9))), np.int8)
 
 
 def cosines(views: Floats, fine: NDArray[np.int8]) -> Floats:

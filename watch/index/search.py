@@ -78,4 +78,4 @@ def differing(codes: Codes, query: Codes) -> NDArray[np.uint16]:
 def _table() -> NDArray[np.uint8]:
     """Return the number of bits of every 16-bit number: numpy counts them itself from version 2 on."""
     numbers = np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
-    return np.unpackbits(numbers, axis=1).sum(axis=1, dtype=np.uint8)
+    return np.asarray(np.unpackbits(numbers, axis=1).sum(axis=1), np.uint8)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from sakigake import durable
 from watch.index import cache
@@ -22,7 +23,7 @@ def table(*rows: int) -> cache.Table:
     return made
 
 
-def written(path: Path, *rows: int, version: str = "v") -> tuple[np.ndarray, np.ndarray]:
+def written(path: Path, *rows: int, version: str = "v") -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 256, (sum(rows), CODE)).astype(np.uint8)
     fine = rng.integers(-127, 128, (sum(rows), FINE)).astype(np.int8)

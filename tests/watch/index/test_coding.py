@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sakigake import resources
 from sakigake.errors import ConfigError
@@ -16,12 +17,12 @@ from watch.index import coding
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "shortlist-v1.json"
 
 
-def maps(count: int, seed: int = 1) -> np.ndarray:
+def maps(count: int, seed: int = 1) -> NDArray[np.int8]:
     """Return maps as a net might make them: smooth, the largest value at 127."""
     rng = np.random.default_rng(seed)
     rows = np.cumsum(rng.normal(size=(count, SIZE)), axis=1)
     rows -= rows.mean(axis=1, keepdims=True)
-    return np.rint(rows * (127 / np.abs(rows).max(axis=1, keepdims=True))).astype(np.int8)
+    return np.asarray(np.rint(rows * (127 / np.abs(rows).max(axis=1, keepdims=True))), np.int8)
 
 
 def test_codes_are_those_of_the_golden_vectors() -> None:
