@@ -30,9 +30,11 @@ from typing import Any
 
 import cv2
 
+from sakigake.errors import VerificationError
 from sakigake.store.sqlite import SqliteStore
 from tests.peers.jetstream import Jetstream, event, jetstream, tid
 from tests.watch import studio
+from watch.evidence import bundle
 from watch.pipeline.verdict import idempotency
 
 SOURCE = "stream"
@@ -243,6 +245,15 @@ def last_lives(home: Path, posts: int, world: World, findings: int) -> int:
     return 5
 
 
+def check_bundle(home: Path, name: str) -> bool:
+    """Say whether the evidence of that name is there and whole."""
+    try:
+        bundle.check(bundle.read(home / bundle.FOLDER / name))
+    except VerificationError:
+        return False
+    return True
+
+
 def count(path: Path, ids: list[str], session: str, world: World) -> dict[str, Any]:
     """Hold the store and the receiver against what was told."""
     expected = {idempotency(SOURCE, ids[number], 0, session) for number in range(EVERY - 1, len(ids), EVERY)}
@@ -254,6 +265,7 @@ def count(path: Path, ids: list[str], session: str, world: World) -> dict[str, A
         posts = rows("SELECT source, key, state FROM posts")
         found = [str(row[0]) for row in rows("SELECT idempotency FROM findings")]
         sent = [str(row[0]) for row in rows("SELECT idempotency FROM outbox WHERE state = 'sent'")]
+        bundles = [str(row[0]) for row in rows("SELECT bundle FROM findings WHERE sealed = 1")]
         unsent = rows("SELECT count(*) FROM outbox WHERE state = 'waiting'")[0][0]
     states = Counter(str(row[2]) for row in posts)
     doubled = len(posts) - len({row[:2] for row in posts})
@@ -266,6 +278,8 @@ def count(path: Path, ids: list[str], session: str, world: World) -> dict[str, A
         "findings_expected": len(expected),
         "findings": len(found),
         "findings_beyond": len(set(found) - expected),
+        "evidence_missing": len(found) - len({each for each in bundles if check_bundle(path.parent, each)}),
+        "evidence_beyond": len({each.name for each in bundle.bundles(path.parent)} - set(bundles)),
         "unsent": unsent,
         "messages_missing": len(expected - set(world.keys)),
         "messages_beyond": len(set(world.keys) - expected),
@@ -274,7 +288,16 @@ def count(path: Path, ids: list[str], session: str, world: World) -> dict[str, A
     }
 
 
-GOOD = ("lost", "duplicates", "findings_beyond", "unsent", "messages_missing", "messages_beyond")
+GOOD = (
+    "lost",
+    "duplicates",
+    "findings_beyond",
+    "evidence_missing",
+    "evidence_beyond",
+    "unsent",
+    "messages_missing",
+    "messages_beyond",
+)
 
 
 def main() -> int:
