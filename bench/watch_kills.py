@@ -4,7 +4,7 @@
 
 The real command reads a Jetstream server on loopback, fetches pictures, compares them with a recorded drawing and sends
 messages to a web hook, each in the way it always does. Before each life some more posts are told. Two thirds of the kills
-(SIGKILL) come at a random moment of a life; the others when the receiver has the message and has not answered: the hook
+(SIGKILL) come after a random number of pictures; the others when the receiver has the message and has not answered: the hook
 holds its answer until the watcher is dead. At the end a last life works off the rest. Exits 1 when a post or a finding is
 lost, a row is there twice, or the receiver lacks a message. Messages that came more than once are counted: they bear the
 same Idempotency-Key.
@@ -40,7 +40,9 @@ from watch.pipeline.verdict import idempotency
 SOURCE = "stream"
 EVERY = 20  # of so many posts one is made from the recorded drawing
 PICTURES = 12  # unrelated drawings that the posts take turns with
-LIFE_S = 3.0  # the latest random kill after a life has begun its work
+# A life is killed after so many requests for pictures, and so many seconds: by what it did, not by how fast the machine is.
+MOST_ASKED, MOST_IN_WINDOW, LIFE_S = 40, 10, 0.3
+IDLE_S = 5.0  # a life that asks for nothing more has done all there is
 WINDOW_S = 90.0  # how long a message is waited for
 START_S = 120.0
 
@@ -52,9 +54,17 @@ class World:
     derived: bytes
     unrelated: list[bytes]
     keys: Counter[str] = field(default_factory=Counter)
+    asked: int = 0  # pictures, in this life
+    asking: threading.Condition = field(default_factory=threading.Condition)
     hold: threading.Event = field(default_factory=threading.Event)
     inside: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
+
+    def wait_asked(self, number: int) -> None:
+        """Wait until so many pictures were asked for, or no more is for a while."""
+        with self.asking:
+            while self.asked < number and self.asking.wait(IDLE_S):
+                continue
 
     def picture(self, name: str) -> bytes:
         """Return the picture of post `b…n`: a file of its own, since what follows a JPEG's end differs."""
@@ -76,6 +86,9 @@ class World:
                 self.wfile.write(body)
 
             def do_GET(self) -> None:
+                with world.asking:
+                    world.asked += 1
+                    world.asking.notify_all()
                 self._answer(world.picture(self.path.rsplit("/", 1)[1].partition("@")[0]))
 
             def do_POST(self) -> None:
@@ -200,11 +213,12 @@ def run(kills: int, posts: int, seed: int, home: Path) -> dict[str, Any]:
             in_window = kill % 3 == 2
             world.inside.clear()
             world.released.clear()
-            if in_window:
-                world.hold.set()
+            world.asked = 0
             life = Life(home)
             assert life.begun.wait(START_S), "the watcher does not start"
+            world.wait_asked(rng.randint(0, MOST_IN_WINDOW if in_window else MOST_ASKED))
             if in_window:
+                world.hold.set()
                 window += world.inside.wait(WINDOW_S)
             else:
                 time.sleep(rng.uniform(0, LIFE_S))

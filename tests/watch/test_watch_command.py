@@ -96,6 +96,8 @@ def test_a_feed_is_watched_once_and_the_artist_is_told(home: Path, world: scene.
     assert "decides nothing" in shown
     told = json.loads(sakigake("findings", "show", "1", "--json").stdout)
     assert told["order_reason"] == "post-time-claimed-only"
+    assert told["sealed"]
+    assert (home / "evidence" / told["bundle"] / "1.jpg").read_bytes() == scene.derived()
     sakigake("findings", "review", "1", "--as", "licensed", "--note", "agreed by mail")
     assert "licensed" in sakigake("findings", "list").stdout
     for unknown in ("show", "review"):
@@ -110,6 +112,7 @@ def test_nothing_of_unrelated_posts_is_left_anywhere(home: Path, world: scene.Wo
     ran = sakigake("watch", "run", "--once")
     kept = on_disk(home)
     assert b"canary" not in kept
+    assert not (home / "evidence").exists()
     assert picture not in kept
     assert picture[100:400] not in kept
     assert "canary" not in ran.stdout + ran.stderr
