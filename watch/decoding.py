@@ -7,8 +7,9 @@ pictures.
 What that gives and what not: nothing of one picture is left for the next by accident, and an answer that comes late
 cannot be taken for the answer to another question (a nonce). A picture that takes the child over through a fault in
 Pillow, without being noticed, could answer for those that follow it until the child is replaced. It could hide a likeness
-or make one up; it could not open files, reach a network or start a program. So whoever keeps a finding decodes the picture
-once more in a child of its own (`sanitise.decode`), and `recycle=1` gives each picture its own child, for about 75 ms of CPU.
+or make one up. Where the system's own limits hold it could not open files or reach a network either (docs/fetching.md has
+the table). So whoever keeps a finding decodes the picture once more, `alone`; `recycle=1` gives each picture its own
+child, for about 75 ms of CPU.
 """
 
 import importlib.util
@@ -89,42 +90,52 @@ class DecoderPool:
             self._idle.put(None)  # so that who comes late is told, and does not wait
         self._watch.join()
 
-    def decode(self, data: bytes, name: str, *, frames: int = FRAMES) -> tuple[NDArray[np.uint8], ...]:
+    def decode(
+        self, data: bytes, name: str, *, frames: int = FRAMES, alone: bool = False
+    ) -> tuple[NDArray[np.uint8], ...]:
         """Return the first frame and up to `frames` - 1 others of an animation, each as (height, width, 3) BGR.
 
-        `name` is used in messages only. Raises UsageError with what is wrong with the picture, SakigakeError when no
+        With `alone` in a child that has seen no other picture and will see none, as befits one that is about to become a
+        finding. `name` is used in messages only. Raises UsageError with what is wrong with the picture, SakigakeError when no
         child can be started.
         """
         if not kind_of(data):
             raise UsageError("picture-other-kind", name=name)
         if len(data) > MAX_FILE_BYTES:
             raise UsageError("picture-too-large", name=name)
-        child = self._idle.get()
-        kept: _Child | None = None
+        spare = self._idle.get()
+        if self._closed.is_set():
+            self._idle.put(spare)
+            raise SakigakeError("picture-decoder-gone", why="closed")
+        child = None if alone else spare
         try:
-            if self._closed.is_set():
-                raise SakigakeError("picture-decoder-gone", why="closed")
             child = child or _Child()
-            child.until = time.monotonic() + self._wall_seconds
-            with self._lock:
-                self._busy.add(child)
-            answer = child.ask(data, frames)
-            child.until = None
+            answer = self._ask(child, data, name, frames)
+        except BaseException:
+            if child is not None:
+                child.end()
+            self._idle.put(spare if alone else None)
+            raise
+        if alone or child.served >= self._recycle:
+            child.end()
+            child = None
+        self._idle.put(spare if alone else child)
+        return answer
+
+    def _ask(self, child: "_Child", data: bytes, name: str, frames: int) -> tuple[NDArray[np.uint8], ...]:
+        child.until = time.monotonic() + self._wall_seconds
+        with self._lock:
+            self._busy.add(child)
+        try:
+            return child.ask(data, frames)
         except _RefusedError as error:
             raise UsageError(error.slug, name=name) from None
         except _GoneError:
-            slug = child.epitaph() if child else "picture-damaged"
-            raise UsageError(slug, name=name) from None
-        else:
-            kept = child if child.served < self._recycle else None
-            return answer
+            raise UsageError(child.epitaph(), name=name) from None
         finally:
-            if child is not None:
-                with self._lock:
-                    self._busy.discard(child)
-                if kept is None:
-                    child.end()
-            self._idle.put(kept)
+            child.until = None
+            with self._lock:
+                self._busy.discard(child)
 
     def _watch_clock(self) -> None:
         """End children that are late: a pipe has no timeout, least of all on Windows."""

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -94,13 +94,12 @@ def name_of(post: Post, finding: Finding) -> str:
     return sha256(key.encode()).hexdigest()[:_NAME_DIGITS]
 
 
-def bundles(home: Path) -> list[Bundle]:
-    """Return what is kept, by name."""
+def bundles(home: Path, without: Collection[str] = ()) -> list[Bundle]:
+    """Return what is kept, by name, but for the bundles named in `without`."""
     room = home / FOLDER
-    folders = sorted(room.iterdir()) if room.is_dir() else []
-    return [
-        read(folder) for folder in folders if (folder / SUMS).is_file() and not folder.name.startswith(".")
-    ]
+    names = sorted(os.listdir(room)) if room.is_dir() else []  # noqa: PTH208 - asked every second; names are enough
+    folders = [room / name for name in names if not name.startswith(".") and name not in without]
+    return [read(folder) for folder in folders if (folder / SUMS).is_file()]
 
 
 def read(folder: Path) -> Bundle:

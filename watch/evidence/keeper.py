@@ -51,7 +51,7 @@ class EvidenceKeeper:
         Raises SakigakeError when the store fails, and ConfigError when the key cannot be opened.
         """
         home = self._settings.home
-        waiting = [each for each in bundle.bundles(home) if each.name not in self._told]
+        waiting = bundle.bundles(home, self._told)
         if not waiting:
             return 0
         done = 0
