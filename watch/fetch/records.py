@@ -22,6 +22,7 @@ class Hop:
 
     `raw` is the body as it came, still packed when the server packed it; `cut` says that its rest was not read (only
     of a redirect). `address` is the one connected to, `certificate_sha256` 64 hex digits, None without TLS.
+    The body of a post is not written down: some services want their tokens there.
     """
 
     method: str

@@ -453,7 +453,8 @@ def test_tls_goes_to_the_checked_address_under_the_servers_own_name(certificate:
 
 
 def test_a_server_without_tls_is_refused_under_https() -> None:
-    with serving({"/": answer(PNG)}) as site, Fetcher(Guard.of([site.place]), Limits(total_s=0.5)) as fetcher:
-        with pytest.raises(NetworkError) as caught:
+    with serving({"/": answer(PNG)}) as site:
+        guard = Guard.of([site.place])
+        with Fetcher(guard, Limits(total_s=0.5)) as fetcher, pytest.raises(NetworkError) as caught:
             fetcher.get(site.url("/", "https"))
     assert caught.value.code in {"fetch-tls", "fetch-too-slow"}
