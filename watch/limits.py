@@ -21,6 +21,7 @@ LONGEST_REST_S = 3600.0
 # A server that asks for more, by mistake or on purpose, is asked again the next day.
 LONGEST_RETRY_AFTER_S = 86_400.0
 SECOND_NS = 1_000_000_000
+LEAST_WAIT_S = 0.001  # shorter ones are lost in rounding, and who waits would only ask again
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Limits:
             if found.tokens >= 1.0 - 1e-9:
                 found.tokens -= 1.0
                 return 0.0
-            return (1.0 - found.tokens) / rate.per_s
+            return max((1.0 - found.tokens) / rate.per_s, LEAST_WAIT_S)
 
     def take(self, host: str) -> None:
         """Wait until the host may be asked; raises NetworkError while it rests."""

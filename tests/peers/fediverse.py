@@ -181,7 +181,7 @@ def mastodon(tag: str = TAG, list_id: str = "7") -> Iterator[Mastodon]:
             },
         }
         about = answer(json.dumps(instance).encode(), headers=("Content-Type: application/json",))
-        site.pages |= {"/api/v1/instance": about, "/api/v2/instance": about}
+        site.pages |= {f"/api/{each}/instance{end}": about for each in ("v1", "v2") for end in ("", "/")}
         quoted = tag.encode().hex("%")
         for path in (f"tag/%{quoted.upper()}", f"tag/{tag}", f"list/{list_id}"):
             site.pages[f"/api/v1/timelines/{path}"] = peer.page

@@ -131,6 +131,7 @@ class _Reader:
                 raw.shutdown()
             with suppress(OSError, AttributeError, ValueError):
                 streaming.close()
+        self._session.close()
 
     def read(self, position: str | None, run: Run) -> None:
         """Follow the stream, or ask every now and then; raises at the end of the connection."""

@@ -19,6 +19,7 @@ from watch.sources.wire import ClosedError
 
 CAPACITY = 2000
 WAIT_S = 0.5  # a poll with nothing to give
+CLOSING_S = 2.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 # A connection that is away for less is a matter of course; after that the caller is told.
 PATIENCE = timedelta(seconds=60)
@@ -111,6 +112,13 @@ class Run:
         return self._clock.now()
 
     def _go(self) -> None:
+        try:
+            self._follow()
+        finally:
+            with suppress(OSError):
+                self._reader.hang_up()  # a connection may have come about after `stop` looked for one
+
+    def _follow(self) -> None:
         pause = FIRST_PAUSE_S
         while not self._stopped.is_set():
             before = self.alive_until
@@ -162,6 +170,11 @@ class Run:
             raise self._failure
         return False
 
+    def join(self, seconds: float) -> None:
+        """Wait at most so long for the thread to end."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(seconds)
+
     def stop(self) -> None:
         """End the thread; does not wait for it."""
         self._stopped.set()
@@ -211,6 +224,7 @@ class Push:
         return self._run is not None and self._run.ready()
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, and wait a little for it to let go of its connection."""
         if self._run is not None:
             self._run.stop()
+            self._run.join(CLOSING_S)

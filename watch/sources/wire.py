@@ -2,6 +2,7 @@
 
 import importlib
 import socket
+import time
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from watch.sources.net import Net, place
 
 MAX_MESSAGE = 2 * 2**20
 MAX_HANDSHAKE = 65_536
+HANDSHAKE_S = 15.0
 TICK_S = 0.25
 SWITCHING_PROTOCOLS = 101
 
@@ -20,13 +22,19 @@ class ClosedError(Exception):
 
 
 class _Bounded:
-    """A socket that refuses more than `budget` bytes: the library reads a message of whatever length its header states."""
+    """A socket that refuses more than `budget` bytes, and anything at all after `until`.
+
+    The library reads a message of whatever length its header states, and a handshake of any number of lines.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self.budget = MAX_HANDSHAKE
+        self.until: float | None = time.monotonic() + HANDSHAKE_S
 
     def recv(self, size: int) -> bytes:
+        if self.until is not None and time.monotonic() > self.until:
+            raise TimeoutError
         data = self._sock.recv(size)
         self.budget -= len(data)
         if self.budget < 0:
@@ -58,7 +66,7 @@ class Wire:
                     header=list(headers),
                     suppress_origin=True,
                     redirect_limit=0,
-                    timeout=10,
+                    timeout=HANDSHAKE_S,
                 )
             except Exception as error:  # the library raises ValueError and IndexError for odd answers too
                 sock.close()
@@ -70,7 +78,7 @@ class Wire:
         if self._end.getstatus() != SWITCHING_PROTOCOLS:
             self.close()
             raise NetworkError("source-no-stream", host=host, status=self._end.getstatus(), retry_after="")
-        self._socket.budget = MAX_MESSAGE
+        self._socket.budget, self._socket.until = MAX_MESSAGE, None
         self._socket.settimeout(TICK_S)
 
     def receive(self) -> bytes | None:

@@ -133,6 +133,8 @@ def test_nothing_is_lost_and_there_is_no_hole(fault: str) -> None:
                 each.tell(*told[:40])
             kept = Kept()
             kept.until(sky, lambda: len(kept.posts) >= (7 if fault == "cut" else 20))
+            if peer.cut_after:
+                kept.until(sky, lambda: peer.connections + other.connections > 1)
             peer.cut_after = 0
             for each in peers:
                 each.tell(*told[40:])

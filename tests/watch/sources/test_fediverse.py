@@ -175,8 +175,8 @@ def test_a_server_that_gives_nothing_back_leaves_a_hole(side: Side) -> None:
             line.refuse_pages, line.cut_after = (404, ""), 1
             line.tell(side.record(ms + 1, "last"))
             kept.until(made, lambda: "last" in names(kept))
-            line.cut_after = 0
             streaming(kept, made, line, 2)
+            line.cut_after = 0
             kept.until(made, lambda: bool(kept.holes))
             line.tell(side.record(ms + 2, "again"))
             kept.until(made, lambda: "again" in names(kept))
