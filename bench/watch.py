@@ -88,7 +88,7 @@ def extend(database: Path, folder: Path, works: int) -> None:
         rng = np.random.default_rng(many_works.SEED)
         for _ in range(works):
             at = int(rng.integers(0, max(1, len(kept.fine) - many_works.STAGES)))
-            rows = kept.fine[at : at + many_works.STAGES] + rng.normal(
+            rows = kept.fine.run(at, at + many_works.STAGES) + rng.normal(
                 0, _NOISE, (many_works.STAGES, coding.FINE)
             )
             stream.write(coding.quantised(rows.astype(np.float32)).tobytes())
@@ -99,7 +99,7 @@ def extend(database: Path, folder: Path, works: int) -> None:
         coding.VERSION,
         table,
         [kept.codes, *(coding.codes(piece.astype(np.float32)) for piece in pieces)],
-        [kept.fine, *pieces],
+        [kept.fine.run(0, len(kept.fine)), *pieces],
     )
     fine_path.unlink()
 

@@ -124,7 +124,9 @@ class Poller:
             try:
                 came, more = self._poll_once(name)
             except SakigakeError as error:
-                self._not_kept(error)  # the store is locked or the disk full; the cursor stays, so nothing is skipped
+                self._not_kept(
+                    error
+                )  # the store is locked or the disk full; the cursor stays, so nothing is skipped
                 return fresh
             self._trouble = ""
             fresh += came
