@@ -67,7 +67,7 @@ class FineRows:
         if self._stream is None or not 0 <= row < self._count:
             raise IndexError(row)
         self._stream.seek(self._start + row * self._size)
-        left = memoryview(into).cast("B")
+        left = into.data.cast("B")
         while left.nbytes:
             count = self._stream.readinto(left)
             if not count:
