@@ -2,7 +2,8 @@
 
 Material: layout maps of drafts and posts drawn by bench/layout_redraw.py, and those of the shipped cohort. No evaluation
 picture is looked at. What comes out depends on the material only, up to the last bits of the machine that fits it, which is
-why the file that ships is named by its digest. After a new fit, put the printed digest into watch/index/coding.py.
+why the file that ships is named by its digest. After a new fit, put the printed digest into watch/index/coding.py, run it again
+with --cohort and put that digest into watch/index/look.py.
 """
 
 import argparse
@@ -25,7 +26,9 @@ from sakigake.fingerprint import layout_map
 from sakigake.fingerprint.vector import VERSION
 from watch.compare import cohort
 from watch.compare.measures import LAYOUT, unit
+from watch.index import coding
 from watch.index.coding import FINE, NAME
+from watch.index.look import COHORT
 
 SEED = 20271
 DRAWINGS, PAIRS = 600, 2000
@@ -81,12 +84,29 @@ def evened(rows: Floats) -> Floats:
     return np.asarray(turn, np.float32)
 
 
+def described_cohort() -> bytes:
+    """Return the shipped cohort as fine rows, in a file that names the cohort and the code it was made for."""
+    found = cohort.load()
+    rows = found.rows[LAYOUT]
+    steps = np.rint(rows * (127 / np.abs(rows).max(axis=1, keepdims=True))).astype(np.int8)
+    made_for = np.frombuffer(f"{found.digest} {coding.VERSION}".encode("ascii"), np.uint8)
+    return packed({"made_for": made_for, "rows": coding.quantised(coding.describe(steps))})
+
+
 def main() -> int:
     """Draw, fit and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument(
+        "--cohort", action="store_true", help="only write the cohort anew, for the code that ships"
+    )
     options = parser.parse_args()
+    if options.cohort:
+        raw = described_cohort()
+        (options.out / f"{COHORT}.npz").write_bytes(raw)
+        print(f"{len(raw)} bytes, COHORT_DIGEST = {hashlib.sha256(raw).hexdigest()}")
+        return 0
     began = time.monotonic()
     rows = material(options.workers)
     middle = rows.mean(axis=0)

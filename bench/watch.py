@@ -1,7 +1,7 @@
 """Watching, measured: `python -m bench.watch --stages N --posts M --json FILE`.
 
 A process of its own serves a feed, a picture for each post and takes the alerts (bench/watch_world.py); one in a hundred
-posts was made from one of twenty drawings whose fingerprints are among the stages. The watcher and then the peer, a plain loop
+posts was made from one of twenty drawings whose fingerprints are among the stages (one in two at most of the second run). The watcher and then the peer, a plain loop
 of download and imagehash pHash, go through the same feed, each in a process of its own (bench/watch_side.py).
 
 First all posts are there at once: posts_per_s, cpu_ms_per_post (with the decoders, without the feed's process, which is
@@ -37,7 +37,7 @@ IN_STORE = 100_000
 EVERY = 100  # one post in so many is made from a drawing
 DRAWINGS = 300
 LATENCY_S = 30.0  # how long posts come at half the pace
-LEAST_LATENCY_POSTS = 200
+LATENCY_POSTS, LATENCY_ALERTS = 40, 20  # at least
 _NOISE = 24  # of a fine row's 127: a cosine of about .9 to the row it was made from
 _QUIET = 0.5  # a load above which a figure is an upper bound
 
@@ -88,7 +88,7 @@ def extend(database: Path, folder: Path, works: int) -> None:
         rng = np.random.default_rng(many_works.SEED)
         for _ in range(works):
             at = int(rng.integers(0, max(1, len(kept.fine) - many_works.STAGES)))
-            rows = kept.fine[at : at + many_works.STAGES] + rng.normal(
+            rows = kept.fine.run(at, at + many_works.STAGES) + rng.normal(
                 0, _NOISE, (many_works.STAGES, coding.FINE)
             )
             stream.write(coding.quantised(rows.astype(np.float32)).tobytes())
@@ -99,7 +99,7 @@ def extend(database: Path, folder: Path, works: int) -> None:
         coding.VERSION,
         table,
         [kept.codes, *(coding.codes(piece.astype(np.float32)) for piece in pieces)],
-        [kept.fine, *pieces],
+        [kept.fine.run(0, len(kept.fine)), *pieces],
     )
     fine_path.unlink()
 
@@ -107,8 +107,7 @@ def extend(database: Path, folder: Path, works: int) -> None:
 class World:
     """The feed's process."""
 
-    def __init__(self, setting: Setting, posts: int) -> None:
-        matches = max(1, posts // EVERY)
+    def __init__(self, setting: Setting, posts: int, matches: int) -> None:
         size = [str(each) for each in setting.size]
         command = [
             sys.executable,
@@ -184,7 +183,7 @@ def run(side: str, setting: Setting, world: World, posts: int, rate: float) -> d
             process.stdin.write("\n")
             process.stdin.flush()
             done: dict[str, Any] = json.loads(process.stdout.readline())
-    told = world.told()
+            told = world.told()
     keys = [key for key, _ in told["told"]]
     return done | {
         "opened": about,
@@ -207,12 +206,12 @@ def _latencies(told: dict[str, Any]) -> list[float]:
 
 def measure(side: str, setting: Setting) -> dict[str, Any]:
     """Measure one side, first with all posts at once, then at half that pace."""
-    world = World(setting, setting.posts)
+    world = World(setting, setting.posts, max(1, setting.posts // EVERY))
     quick = run(side, setting, world, setting.posts, 0)
     world.close()
     pace = setting.posts / quick["seconds"]
-    posts = max(LEAST_LATENCY_POSTS, int(LATENCY_S * pace / 2))
-    world = World(setting, posts)
+    posts = max(LATENCY_POSTS, int(LATENCY_S * pace / 2))
+    world = World(setting, posts, max(LATENCY_ALERTS, posts // EVERY))
     slow = run(side, setting, world, posts, pace / 2)
     world.close()
     latency = sorted(slow["latency"]) or [float("nan")]

@@ -85,5 +85,5 @@ def quantised(values: Floats) -> NDArray[np.int8]:
 def cosines(views: Floats, fine: NDArray[np.int8]) -> Floats:
     """Return the cosines (views x rows) of described views with quantised rows."""
     rows = fine.astype(np.float32)
-    lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-9)
+    lengths = np.sqrt(np.maximum(np.einsum("rv,rv->r", rows, rows), 1e-9))
     return np.asarray((views @ rows.T) / lengths, np.float32)

@@ -5,6 +5,9 @@ picture that was shrunk by a whole factor first; only the layout map is made of 
 it names the works that the post is then compared with in full.
 """
 
+import hashlib
+import io
+import json
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,17 +15,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sakigake import resources
+from sakigake.errors import ConfigError
 from sakigake.fingerprint import layout_map
 from sakigake.fingerprint.layout_map import SIZE, is_plain, mirror_stem, quantise, run, square_v1, stem_v1
+from sakigake.fingerprint.vector import VERSION
 from sakigake.fingerprint.views import Floats, Pixels, check_pixels
 from watch.compare import cohort
 from watch.compare.engine import shown
-from watch.compare.measures import LAYOUT
 from watch.index import coding
 
 _SIDE = 384  # the shorter side of what is looked at is at least this, where the post has it
 
 
+COHORT = "shortlist-cohort-v1"
+COHORT_DIGEST = "2bc50e075cb221649c6e0eb1b6a1745092d4e142653be4b1a60a5837bd29f784"
 _LEAST_SPREAD = 0.03  # as for layout maps in watch/compare/measures.py
 
 
@@ -45,10 +52,20 @@ class Look:
 
 @cache
 def _cohort() -> Floats:
-    """Return the described maps of the shipped cohort."""
-    rows = cohort.load().rows[LAYOUT]
-    peaks = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-9)
-    return coding.describe(np.rint(rows * (127 / peaks)).astype(np.int8))
+    """Return the described maps of the shipped cohort; raises ConfigError when they are damaged or of another cohort.
+
+    They ship ready: to make them, the whole cohort would have to be in memory (100 MB) before the first comparison is.
+    """
+    raw = resources.read_bytes(f"{COHORT}.npz")
+    about = json.loads(resources.read_text(f"{cohort.NAMES[VERSION]}.json"))
+    if hashlib.sha256(raw).hexdigest() != COHORT_DIGEST:
+        raise ConfigError("check-data-damaged", name=f"{COHORT}.npz")
+    with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+        made_for = bytes(arrays["made_for"]).decode("ascii")
+        rows = arrays["rows"].astype(np.float32)
+    if made_for != f"{about['sha256']} {coding.VERSION}":
+        raise ConfigError("check-data-damaged", name=f"{COHORT}.npz")
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def first_look(pixels: Pixels) -> Look:

@@ -25,7 +25,9 @@ SHORTLIST = 8  # works that a post is compared with in full
 # many more for each tenfold number: a comparison charges for the number too, and what it cannot call a likeness need not be
 # made. docs/index-and-scale.md says which share of true pairs lies below and which share of unrelated posts above.
 NEAR, NEAR_MORE, NEAR_STAGES = 6.8, 0.9, 10_000
-_LOOK_AGAIN_S = 1.0  # how old what is known of the store may be
+# How old what is known of the store may be, and how many times as long as catching up takes it rests: asking how long a hundred
+# thousand ledgers are takes most of a second.
+_LOOK_AGAIN_S, _RESTS = 1.0, 20
 
 
 def least(stages: int) -> float:
@@ -47,7 +49,7 @@ class Recorded:
         self._works = Works(store, own)
         self._lists = pdqlist.load(folder)
         self._monotonic = monotonic
-        self._caught_up = monotonic()
+        self._next = monotonic() + _LOOK_AGAIN_S
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -62,11 +64,12 @@ class Recorded:
 
     @property
     def index(self) -> StageIndex:
-        """Return the index, at most a second behind the store."""
+        """Return the index, about a second behind the store at most, longer when there are very many sessions."""
         with self._lock:
-            if (now := self._monotonic()) - self._caught_up >= _LOOK_AGAIN_S:
+            now = self._monotonic()
+            if now >= self._next:
                 self._index.catch_up()
-                self._caught_up = now
+                self._next = now + max(_LOOK_AGAIN_S, _RESTS * (self._monotonic() - now))
         return self._index
 
     @property

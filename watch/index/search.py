@@ -42,7 +42,7 @@ def nearest(codes: Codes, queries: Codes, limit: int) -> tuple[NDArray[np.int64]
 
 def _by_faiss(codes: Codes, queries: Codes, limit: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     faiss: Any = importlib.import_module("faiss")
-    distances, positions = faiss.knn_hamming(np.ascontiguousarray(queries), codes, limit, variant="hc")
+    distances, positions = faiss.knn_hamming(np.ascontiguousarray(queries), codes, limit, variant="mc")
     order = np.lexsort((positions, distances))
     return (
         np.take_along_axis(np.asarray(positions, np.int64), order, 1),

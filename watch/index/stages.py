@@ -1,8 +1,11 @@
 """The index of recorded stages: which works look so much like a post that it should be compared with them whole."""
 
 import contextlib
+import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -18,9 +21,10 @@ from watch.index.keystages import key_stages
 from watch.index.look import Look
 from watch.index.search import nearest
 
-# So many of the nearest codes are looked at again by their fine rows. Of 10,000 key stages that loses nothing that was
-# measured; docs/index-and-scale.md has the figures for more.
-LOOKED_AT = 2000
+# So many of the nearest codes of each view are looked at again by their fine rows. The farthest that a true one was among 10,000
+# key stages, of those that a comparison calls alike, was the 25th (docs/index-and-scale.md).
+LOOKED_AT = 500
+_PIECE = 1 << 16  # rows that are copied from the old file at a time
 _REWRITE = 2000  # rows that are newer than the file before it is written again
 
 
@@ -52,7 +56,7 @@ class StageIndex:
     def __init__(self, store: Store, path: Path) -> None:
         self._store, self._path = store, path
         self._lock = threading.RLock()
-        self._kept = cache.empty(coding.CODE_BYTES, coding.FINE)
+        self._kept = cache.empty(coding.CODE_BYTES)
         self._gone = np.zeros(0, np.bool_)  # sessions of the file that were read anew or are no more
         self._newer: dict[str, _Work] = {}
         self._extra: tuple[list[str], NDArray[np.uint8], NDArray[np.int8]] | None = None
@@ -78,7 +82,8 @@ class StageIndex:
         with self._lock:
             if self._newer or self._gone.any():
                 self._save()
-            self._kept = cache.empty(coding.CODE_BYTES, coding.FINE)
+            self._kept.fine.close()
+            self._kept = cache.empty(coding.CODE_BYTES)
             self._newer, self._extra = {}, None
             self._gone = np.zeros(0, np.bool_)
 
@@ -148,8 +153,7 @@ class StageIndex:
             positions, _ = nearest(self._kept.codes, queries, LOOKED_AT)
             if positions.size:
                 rows = np.unique(positions)
-                self._note(best, rows, look.above(self._kept.fine[rows]))
-                cache.let_go(self._kept.fine)
+                self._note(best, rows, look.above(self._kept.fine.take(rows)))
             names, codes, fine = self._extras()
             positions, _ = nearest(codes, queries, LOOKED_AT)
             if positions.size:
@@ -192,10 +196,14 @@ class StageIndex:
                 coding.VERSION,
                 made,
                 (part.codes if isinstance(part, _Work) else kept.codes[part] for part in parts),
-                (part.fine if isinstance(part, _Work) else kept.fine[part] for part in parts),
+                chain.from_iterable(_fine(kept.fine, part) for part in parts),
+                kept.fine.close
+                if sys.platform == "win32"
+                else lambda: None,  # no open file is replaced there
             )
             found = cache.read(self._path, coding.VERSION, coding.CODE_BYTES, coding.FINE)
             if found:
+                kept.fine.close()
                 self._kept, self._newer, self._extra = found, {}, None
                 self._gone = np.zeros(len(found.sessions), np.bool_)
 
@@ -224,6 +232,15 @@ class StageIndex:
         counts = made["rows"].astype(np.int64)
         made["first"] = np.cumsum(counts) - counts
         return made, parts
+
+
+def _fine(kept: cache.FineRows, part: "slice | _Work") -> Iterator[NDArray[np.int8]]:
+    """Yield the fine rows of a part, of a run of the file some at a time."""
+    if isinstance(part, _Work):
+        yield part.fine
+        return
+    for first in range(part.start, part.stop, _PIECE):
+        yield kept.run(first, min(part.stop, first + _PIECE))
 
 
 def _read(store: Store, session: str, length: int) -> _Work:

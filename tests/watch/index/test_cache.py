@@ -39,7 +39,12 @@ def test_what_was_written_is_read(tmp_path: Path, rows: tuple[int, ...]) -> None
     assert kept
     assert np.array_equal(kept.sessions, table(*rows))
     assert np.array_equal(kept.codes, codes)
-    assert np.array_equal(kept.fine, fine)
+    assert np.array_equal(kept.fine.run(0, len(fine)), fine)
+    some = np.array([row for row in (0, 2, len(fine) - 1) if 0 <= row < len(fine)], np.int64)
+    assert np.array_equal(kept.fine.take(some), fine[some])
+    with pytest.raises(IndexError):
+        kept.fine.take(np.array([len(fine)]))
+    kept.fine.close()
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
@@ -67,7 +72,8 @@ def test_a_damaged_file_is_not_read(
         raw[at] ^= 1 << data.draw(st.integers(0, 7))
         path.write_bytes(bytes(raw))
     found = cache.read(path, "v", CODE, FINE)
-    if found is not None:  # a flipped bit in the padding of the header changes nothing that is read
+    if found is not None:
+        found.fine.close()  # a flipped bit in the padding of the header changes nothing that is read
         assert kind == "bit"
         assert at < cache.HEADER
         assert np.array_equal(

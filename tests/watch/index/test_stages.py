@@ -174,7 +174,7 @@ def recall_of(tmp_path: Path, works: int, drawings: int, true: int) -> tuple[int
         for number in range(true):
             seen = first_look(redrawn(drawing(100 + number, 7), number))
             truth = many_works.session_id((number + 1) * step - 1)
-            values = seen.above(np.asarray(index._kept.fine))
+            values = seen.above(index._kept.fine.run(0, index.rows))
             table = index._kept.sessions
             at = int(np.searchsorted(table["first"] + table["rows"], int(values.argmax()), side="right"))
             exactly += table["id"][at].decode() == truth
