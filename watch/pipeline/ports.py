@@ -30,8 +30,11 @@ class Net(Protocol):
 class Decoder(Protocol):
     """Opens pictures from strangers, in processes that can do little harm."""
 
-    def decode(self, data: bytes, name: str) -> Frames:
-        """Return the first frame and up to eight of an animation, BGR; raises UsageError, SakigakeError."""
+    def decode(self, data: bytes, name: str, *, alone: bool = False) -> Frames:
+        """Return the first frame and up to eight of an animation, BGR; raises UsageError, SakigakeError.
+
+        With `alone` in a child that has met no other picture.
+        """
 
 
 class Comparer(Protocol):

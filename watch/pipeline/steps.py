@@ -101,10 +101,22 @@ class Steps:
             return
         finding = self._comparer.compare(frames, post.time, digest)
         seen.digests[number] = digest
-        if finding and finding.likeness in ALIKE:
+        if finding and finding.likeness in ALIKE and (finding := self._again(post, number, data, digest)):
             seen.findings.append(
                 self._new(post, number, (data, fetched), with_claims(finding, post.time), own)
             )
+
+    def _again(self, post: Post, number: int, data: bytes, digest: str) -> Finding | None:
+        """Return the finding anew, of a picture opened in a child that has met no other: an earlier one cannot have meddled.
+
+        None when there is no likeness then, or the picture does not open.
+        """
+        try:
+            frames = self._decoder.decode(data, f"{number + 1}", alone=True)
+        except UsageError:
+            return None
+        finding = self._comparer.compare(frames, post.time, digest)
+        return finding if finding and finding.likeness in ALIKE else None
 
     def _bytes(self, ref: MediaRef) -> tuple[bytes, Sequence[Fetched]]:
         if ref.path:

@@ -149,10 +149,10 @@ def test_a_step_that_breaks_is_tried_again_and_the_others_go_on(
     broken = scene.unrelated(1)
     opened = DecoderPool.decode
 
-    def decode(self: DecoderPool, data: bytes, name: str) -> object:
+    def decode(self: DecoderPool, data: bytes, name: str, **more: bool) -> object:
         if data == broken:
             raise ZeroDivisionError
-        return opened(self, data, name)
+        return opened(self, data, name, alone=more.get("alone", False))
 
     monkeypatch.setattr(DecoderPool, "decode", decode)
     bench.start(Scripted(a_batch(world, broken, scene.unrelated(2), scene.derived())))
