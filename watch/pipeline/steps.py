@@ -91,6 +91,9 @@ class Steps:
                 seen.digests[number] = digest
                 return  # the same file came to nothing before, and nothing was recorded since
             frames = self._decoder.decode(data, f"{number + 1}")
+            finding = self._comparer.compare(frames, post.time, digest)
+            if finding and finding.likeness in ALIKE:
+                finding = self._again(post, number, data, digest)
         except (NetworkError, UsageError, NotFoundError) as error:
             seen.failures.append(judge(error))
             return
@@ -99,24 +102,16 @@ class Steps:
                 raise
             seen.failures.append(failure)
             return
-        finding = self._comparer.compare(frames, post.time, digest)
         seen.digests[number] = digest
-        if finding and finding.likeness in ALIKE and (finding := self._again(post, number, data, digest)):
+        if finding and finding.likeness in ALIKE:
             seen.findings.append(
                 self._new(post, number, (data, fetched), with_claims(finding, post.time), own)
             )
 
     def _again(self, post: Post, number: int, data: bytes, digest: str) -> Finding | None:
-        """Return the finding anew, of a picture opened in a child that has met no other: an earlier one cannot have meddled.
-
-        None when there is no likeness then, or the picture does not open.
-        """
-        try:
-            frames = self._decoder.decode(data, f"{number + 1}", alone=True)
-        except UsageError:
-            return None
-        finding = self._comparer.compare(frames, post.time, digest)
-        return finding if finding and finding.likeness in ALIKE else None
+        """Return the finding anew, of a picture opened in a child that has met no other: an earlier one cannot have meddled."""
+        frames = self._decoder.decode(data, f"{number + 1}", alone=True)
+        return self._comparer.compare(frames, post.time, digest)
 
     def _bytes(self, ref: MediaRef) -> tuple[bytes, Sequence[Fetched]]:
         if ref.path:
