@@ -256,7 +256,7 @@ def folded(parts: Mapping[str, Any], running: Mapping[str, Any]) -> dict[str, ND
     return arrays
 
 
-def packed(arrays: Mapping[str, NDArray[np.float16]]) -> bytes:
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return arrays as a .npz whose bytes depend on their values only (numpy would write the time of day)."""
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,8 +1,6 @@
 """The ticker and the capture thread: APScheduler calls, on one thread, and nothing it swallows goes unnoticed.
 
-APScheduler plans by the wall clock. Set forward by a month it would first list every run it missed (80 MB, seconds);
-set back by an hour it would stay silent for that hour. The trigger below never plans in the past, and `renew` plans
-anew from now; whoever watches the clocks calls it.
+`renew` plans anew from now after the wall clock was set; whoever watches the clocks calls it.
 """
 
 import concurrent.futures
@@ -12,31 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES
-from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+
+from sakigake.ticking import OnThread, SteadyTrigger
 
 JOB = "look"
 T = TypeVar("T")
-
-
-class _OnThread(BasePoolExecutor):  # type: ignore[misc] # APScheduler 3 ships no types
-    """Runs jobs on the pool it is given, which has one thread."""
-
-    def __init__(self, pool: concurrent.futures.Executor) -> None:
-        super().__init__(pool)
-
-
-class SteadyTrigger(IntervalTrigger):  # type: ignore[misc] # APScheduler 3 ships no types
-    """An interval that skips what is past instead of listing it."""
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """Return the next run after `previous_fire_time`, or one interval from now when that is over already."""
-        planned: datetime | None = super().get_next_fire_time(previous_fire_time, now)
-        if previous_fire_time is None or planned is None or planned > now:
-            return planned
-        return now + self.interval  # type: ignore[no-any-return]
 
 
 class Ticker:
@@ -52,7 +32,7 @@ class Ticker:
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="sakigake-capture")
         # It logs what we count and tell ourselves.
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-        self._scheduler = BackgroundScheduler(executors={"default": _OnThread(self._pool)}, timezone=UTC)
+        self._scheduler = BackgroundScheduler(executors={"default": OnThread(self._pool)}, timezone=UTC)
         self._scheduler.add_listener(self._event, EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
 
     def call(self, function: Callable[[], T], timeout_s: float) -> T:

@@ -15,6 +15,8 @@ COMMANDS = {
     "session": ("desk.commands.session", "session", "cli.session"),
     "timeline": ("desk.commands.timeline", "timeline", "cli.timeline"),
     "check": ("desk.commands.check", "check", "cli.check"),
+    "watch": ("desk.commands.watch", "watch", "cli.watch"),
+    "findings": ("desk.commands.findings", "findings", "cli.findings"),
     "calibrate": ("desk.commands.calibrate", "calibrate", "cli.calibrate"),
     "export": ("desk.commands.export", "export", "cli.export"),
     "verify": ("desk.commands.verify", "verify", "cli.verify"),

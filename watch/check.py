@@ -1,7 +1,7 @@
 """One post against the recorded stages of one or more sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,9 +13,8 @@ from sakigake.errors import NotFoundError
 from sakigake.evidence.comparison import order_of
 from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import VERSION, Descriptors, unpack
-from sakigake.model import Finding, Interval, Likeness, Order, Session, StoredEntry
+from sakigake.model import Finding, Interval, Likeness, Order, Session
 from sakigake.store.protocol import Store
-from sakigake.timeline.entry import Entry
 from sakigake.timeline.reading import is_forgotten, picture_bounds, stages
 from watch.compare import calibration, cohort, engine
 from watch.compare.attribute import attribute, copies
@@ -24,17 +23,44 @@ from watch.compare.measures import Matrix
 from watch.compare.own import Own
 from watch.sanitise import load_picture
 
+SHORTLISTED = "shortlist"  # a note of a finding: not all stages that it counts were read
 LEAST_SIDE = 32  # of a post: what carries too little and is smaller than this is too small
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Timeline:
-    """The stages of one session that carry enough to be compared, in drawing order."""
+class Timeline:
+    """The stages of one session that carry enough to be compared, in drawing order.
+
+    `recorded` counts those that carry too little as well. `galleries` keeps the stages of each version made ready.
+    """
 
     session: Session
-    numbers: list[int]
-    claimed: list[datetime]
-    descriptors: list[Descriptors]
+    recorded: int
+    numbers: list[int] = field(default_factory=list)
+    claimed: list[datetime] = field(default_factory=list)
+    descriptors: list[Descriptors] = field(default_factory=list)
+    galleries: dict[str, engine.Gallery] = field(default_factory=dict)
+
+    def gallery(self, version: str) -> engine.Gallery:
+        """Return the stages of a version ready for comparing with the shipped cohort; made when first asked for."""
+        if version not in self.galleries:
+            own = [each for each in self.descriptors if each.version == version]
+            self.galleries[version] = engine.gallery(own, cohort.load(version))
+        return self.galleries[version]
+
+
+class Seen:
+    """A decoded post (BGR), described only as the versions of the fingerprint that it is to be compared as."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.pixels = pixels
+        self._found: dict[str, tuple[dict[str, Descriptors], str | None]] = {}
+
+    def comparable(self, version: str) -> tuple[dict[str, Descriptors], str | None]:
+        """Return the views that carry enough as a version sees them; none, and why, when the post does not."""
+        if version not in self._found:
+            self._found[version] = engine.comparable(engine.post_views(self.pixels, version))
+        return self._found[version]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +80,7 @@ class _Compared:
     that version sees it and has a calibration of its own; what comes out is a probability and can stand side by side.
     """
 
-    timeline: _Timeline
+    timeline: Timeline
     parts: list[_Part]
     surprise: Matrix
     same: NDArray[np.intp]
@@ -90,21 +116,38 @@ def check_picture(
     Raises UsageError for a file that is not a picture and NotFoundError when no stage was recorded.
     """
     pixels, digest = load_picture(path)
-    recorded = [
-        (session, [stage for stage in stages(store, session.id) if not is_forgotten(stage[0])])
-        for session in sessions
-    ]
-    if not any(found for _, found in recorded):
+    return compare(store, [read(store, each) for each in sessions], Seen(pixels), posted, digest, own=own)
+
+
+def compare(
+    store: Store,
+    recorded: Sequence[Timeline],
+    post: Seen,
+    posted: Interval,
+    digest: str,
+    *,
+    own: Own | None = None,
+    among: int | None = None,
+) -> Finding:
+    """Compare a decoded post with every stage of `recorded`; `digest` is the SHA-256 of its file.
+
+    `among` is how many stages there are when `recorded` are only those sessions that a shortlist named: an accident had
+    as many chances as there are stages, so all of them are charged for and counted as compared.
+
+    Raises NotFoundError when no stage was recorded.
+    """
+    if not any(timeline.recorded for timeline in recorded):
         raise NotFoundError("check-no-stage")
-    timelines = [timeline for timeline in map(_timeline, recorded) if timeline.descriptors]
+    timelines = [timeline for timeline in recorded if timeline.descriptors]
     versions = {each.version for timeline in timelines for each in timeline.descriptors} or {VERSION}
-    seen = {version: engine.comparable(engine.post_views(pixels, version)) for version in sorted(versions)}
+    seen = {version: post.comparable(version) for version in sorted(versions)}
     reason = next(iter(seen.values()))[1]
     if reason or not timelines:
-        small = min(pixels.shape[:2]) < LEAST_SIDE
+        small = min(post.pixels.shape[:2]) < LEAST_SIDE
         why = ("too-small" if small else reason) if reason else "stages-carry-too-little"
-        return _nothing(sessions[-1], posted, digest, Likeness.NOT_COMPARABLE, why)
-    total = sum(len(timeline.descriptors) for timeline in timelines)
+        return _nothing(recorded[-1].session, posted, digest, Likeness.NOT_COMPARABLE, why)
+    read_whole = sum(len(timeline.descriptors) for timeline in timelines)
+    total = max(read_whole, among or 0)
     compared = [
         _compare(timeline, {name: views for name, (views, _) in seen.items()}, own) for timeline in timelines
     ]
@@ -139,12 +182,14 @@ def check_picture(
         counts=part.known.count(surprise),
         fingerprint_version=timeline.descriptors[place.best].version,
         post_digest=digest,
+        notes=(SHORTLISTED,) if total > read_whole else (),
     )
 
 
-def _timeline(recorded: tuple[Session, list[tuple[StoredEntry, Entry]]]) -> _Timeline:
-    session, found = recorded
-    timeline = _Timeline(session, [], [], [])
+def read(store: Store, session: Session) -> Timeline:
+    """Read the stages of a session that were not forgotten."""
+    found = [stage for stage in stages(store, session.id) if not is_forgotten(stage[0])]
+    timeline = Timeline(session, len(found))
     for stored, entry in found:
         if stored.fingerprint is None:
             continue
@@ -157,7 +202,7 @@ def _timeline(recorded: tuple[Session, list[tuple[StoredEntry, Entry]]]) -> _Tim
 
 
 def _compare(
-    timeline: _Timeline, seen: Mapping[str, Mapping[str, Descriptors]], works: Own | None
+    timeline: Timeline, seen: Mapping[str, Mapping[str, Descriptors]], works: Own | None
 ) -> _Compared:
     """Compare a post with a timeline; `seen` are its views as each version of the fingerprint sees them."""
     surprise = np.zeros(len(timeline.descriptors), np.float32)
@@ -169,7 +214,7 @@ def _compare(
             continue
         own = [timeline.descriptors[position] for position in at]
         others, known = cohort.load(version), calibration.load(version)
-        match = engine.match(views, engine.gallery(own, others), others, known)
+        match = engine.match(views, timeline.gallery(version), others, known)
         if works and version == VERSION:
             # The counts of a finding were made with the shipped cohort: own works may lower a value, never raise it.
             others, known = works.cohort(views, own), works.calibration

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 65_535
 MEMORY_BYTES = 1_000 * 2**20
-STRIP_ROWS = 256
+STRIP_ROWS, STRIP_PIXELS = 256, 4_000_000
 CPU_SECONDS = 20
 FRAMES_CPU_SECONDS = 120
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
@@ -88,20 +88,20 @@ def limit(cpu_seconds: int = CPU_SECONDS) -> None:
 
 def decode(data: bytes) -> "Image.Image":
     """Return the first frame, upright; raises RefusedError."""
-    return _upright(_open(data))
+    return upright(open_picture(data))
 
 
 def frames(data: bytes) -> "Iterator[tuple[int, Image.Image]]":
     """Yield each frame, upright, with the moment at which it appears, in ms from the first; raises RefusedError."""
-    picture = _open(data)
+    picture = open_picture(data)
     number, at_ms = 0, 0.0
     while True:
-        yield round(at_ms), _upright(picture.copy())
+        yield round(at_ms), upright(picture.copy())
         if picture.format not in ANIMATED:
             return
         at_ms += _lasts_ms(picture, number)
         number += 1
-        with _refusing():
+        with refusing():
             try:
                 picture.seek(number)
             except EOFError:
@@ -116,7 +116,8 @@ def _lasts_ms(picture: "Image.Image", number: int) -> float:
     return stated if stated > SHORT_MS else SHORT_TAKEN_FOR_MS
 
 
-def _open(data: bytes) -> "Image.Image":
+def open_picture(data: bytes) -> "Image.Image":
+    """Return the picture with its first frame loaded; raises RefusedError."""
     import io  # noqa: PLC0415 - imported under the limits
     import warnings  # noqa: PLC0415
 
@@ -127,7 +128,7 @@ def _open(data: bytes) -> "Image.Image":
     warnings.filterwarnings("ignore", message=".*EXIF")
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with _refusing():
+    with refusing():
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = picture.size
         too_large = width * height > MAX_PIXELS or max(width, height) > MAX_SIDE
@@ -139,7 +140,7 @@ def _open(data: bytes) -> "Image.Image":
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """Turn what Pillow raises into a refusal."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
 
@@ -155,7 +156,8 @@ def _refusing() -> Iterator[None]:
         raise RefusedError("picture-damaged") from error
 
 
-def _upright(picture: "Image.Image") -> "Image.Image":
+def upright(picture: "Image.Image") -> "Image.Image":
+    """Return the picture as its EXIF says it is to be held."""
     from PIL import ImageOps  # noqa: PLC0415
 
     try:
@@ -172,15 +174,16 @@ def strips(picture: "Image.Image") -> Iterator[bytes]:
     from PIL import Image  # noqa: PLC0415
 
     width, height = picture.size
-    for top in range(0, height, STRIP_ROWS):
-        strip = picture.crop((0, top, width, min(height, top + STRIP_ROWS)))
+    rows = max(STRIP_ROWS, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = picture if rows >= height else picture.crop((0, top, width, min(height, top + rows)))
         if strip.mode.startswith("I"):
             # 16-bit grey: convert("RGB") would clip everything above 255 to white.
             strip = strip.convert("I").point(lambda value: value * (1 / 257)).convert("L")
         elif strip.has_transparency_data:
             layer = strip.convert("RGBA")
             strip = Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
-        yield strip.convert("RGB").tobytes("raw", "BGR")
+        yield (strip if strip.mode == "RGB" else strip.convert("RGB")).tobytes("raw", "BGR")
 
 
 if __name__ == "__main__":

@@ -55,12 +55,17 @@ def explain(store: Store, pictures: Path, path: Path, finding: Finding) -> Expla
 
     Raises UsageError when the file is no longer the one that was compared.
     """
-    stored = None if finding.stage is None else store.entry(finding.session, finding.stage)
-    if stored is None or stored.fingerprint is None:
-        raise ValueError("a finding without a stage")
     pixels, digest = load_picture(path)
     if digest != finding.post_digest:
         raise UsageError("explain-changed", name=path.name)
+    return explain_pixels(store, pictures, pixels, finding)
+
+
+def explain_pixels(store: Store, pictures: Path, pixels: Pixels, finding: Finding) -> Explained:
+    """Return where a decoded post agrees with the stage of a finding that has one; the finding must be of this post."""
+    stored = None if finding.stage is None else store.entry(finding.session, finding.stage)
+    if stored is None or stored.fingerprint is None:
+        raise ValueError("a finding without a stage")
     version = finding.fingerprint_version
     view = engine.post_views(pixels, version)[finding.view]
     kept = None

@@ -46,6 +46,7 @@ def to_json(finding: Finding) -> dict[str, Any]:
         else None,
         "fingerprint_version": finding.fingerprint_version or None,
         "post_sha256": finding.post_digest,
+        "notes": list(finding.notes),
         "limits": words.text("report.limits", "en"),
     }
 
@@ -69,6 +70,7 @@ def to_text(finding: Finding, lang: str | None = None) -> str:
         lines.append(f"    {say(f'finding.likeness-reason.{finding.likeness_reason}')}")
     if finding.compared:
         lines.append(f"    {say('finding.compared', count=finding.compared)}")
+    lines += [f"    {say(f'finding.note.{note}')}" for note in finding.notes]
     if finding.stage is not None:
         lines += _stage(finding, lang)
     if finding.counts and finding.likeness in ALIKE:

@@ -21,7 +21,7 @@ WALL_SECONDS = 30.0
 _SIGNATURES = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"GIF8", ".gif"))
 _RIFF_HEADER = 12
 # Without these Windows cannot start Python at all; PATH finds the libraries beside it.
-_KEPT_VARIABLES = ("SYSTEMROOT", "WINDIR", "PATH") if sys.platform == "win32" else ()
+KEPT_VARIABLES = ("SYSTEMROOT", "WINDIR", "PATH") if sys.platform == "win32" else ()
 
 
 def load_picture(path: Path) -> tuple[NDArray[np.uint8], str]:
@@ -93,7 +93,7 @@ def start_child(*options: str) -> "subprocess.Popen[bytes]":
     """Start the process that decodes, with pipes to and from it; raises SakigakeError."""
     # -I: neither the current folder nor PYTHON* variables nor the user's site-packages reach the child.
     command = [sys.executable, "-I", "-B", str(Path(decoder.__file__).resolve()), *options]
-    environment = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
+    environment = {key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ}
     try:
         return subprocess.Popen(
             command,

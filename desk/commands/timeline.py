@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.commands.hashes import hashes
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session
@@ -25,6 +26,9 @@ LIMITS = {"--fps": (0.1, 60.0), "--seconds": (1.0, 3600.0), "--height": (64.0, 2
 @click.group(help=words.text("cli.timeline"))
 def timeline() -> None:
     """List and show sessions."""
+
+
+timeline.add_command(hashes)
 
 
 def _counts(store: Any, session: Session) -> dict[str, Any]:

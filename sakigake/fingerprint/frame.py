@@ -50,9 +50,11 @@ def _lines(rows: Small) -> tuple[float, float]:
 
 def _first(rows: Small) -> float:
     """Return how many rows lie outside the first line; 0 when there is none or what lies outside is no bar."""
-    steps = largest(np.abs(rows[2:] - rows[:-2])) > _STEP
+    limit = int(len(rows) * _LIMIT)
+    near_rim = rows[: limit + 4]  # a line is looked for up to two rows further in
+    steps = largest(np.abs(near_rim[2:] - near_rim[:-2])) > _STEP
     share = steps.mean(axis=1)
-    for line in np.flatnonzero(share[: int(len(rows) * _LIMIT)] >= _ACROSS):
+    for line in np.flatnonzero(share[:limit] >= _ACROSS):
         at = int(line) + int(share[line : line + 3].argmax())  # a line blurred by shrinking spans some rows
         if at < _LEAST:
             continue

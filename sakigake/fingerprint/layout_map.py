@@ -163,11 +163,15 @@ def run(stems: Floats, weights: Weights) -> Floats:
 def _convolve(values: Floats, layer: Layer) -> Floats:
     """Return the convolution of n x h x w x in values, zeros around them, as one matrix product."""
     out, depth, size, _ = layer.kernel.shape
-    rim = size // 2
+    rim, step = size // 2, layer.stride
     padded = np.pad(values, ((0, 0), (rim, rim), (rim, rim), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(1, 2))
-    windows = windows[:, :: layer.stride, :: layer.stride]
-    count, height, width = windows.shape[:3]
+    count = len(values)
+    height, width = ((side - size) // step + 1 for side in padded.shape[1:3])
+    # One shifted copy for each tap: gathering the windows from a strided view takes twice as long.
+    windows = np.empty((count, height, width, depth, size * size), np.float32)
+    for tap in range(size * size):
+        top, left = divmod(tap, size)
+        windows[..., tap] = padded[:, top : top + height * step : step, left : left + width * step : step]
     rows = windows.reshape(count * height * width, depth * size * size)
     made = rows @ layer.kernel.reshape(out, -1).T + layer.bias
     return np.asarray(made.reshape(count, height, width, out), np.float32)

@@ -23,6 +23,7 @@ _TRIM_TOLERANCE = 10
 _TRIM_LIMIT = 0.3
 _TRIM_KEPT = 0.35
 _TRIM_NOISE = 0.03
+_TRIM_STEP = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,15 +114,20 @@ def trim_v1(pixels: Pixels) -> Pixels:
 
 def _content(lines: Floats) -> tuple[int, int]:
     """Return the range of `lines` (n x m x 3) that remains when uniform lines are cut from both ends."""
-    middle = np.median(lines, axis=1, keepdims=True)
-    uniform = (largest(np.abs(lines - middle)) > _TRIM_TOLERANCE).mean(axis=1) < _TRIM_NOISE
     limit = int(len(lines) * _TRIM_LIMIT)
-    start, end = 0, len(lines)
-    while start < limit and uniform[start]:
-        start += 1
-    while len(lines) - end < limit and uniform[end - 1]:
-        end -= 1
-    return start, end
+    start = _uniform(lines[:limit])
+    return start, len(lines) - _uniform(lines[: len(lines) - limit - 1 : -1])
+
+
+def _uniform(lines: Floats) -> int:
+    """Return how many lines from the first on are near-uniform, a few at a time: mostly none is."""
+    for first in range(0, len(lines), _TRIM_STEP):
+        some = lines[first : first + _TRIM_STEP]
+        middle = np.median(some, axis=1, keepdims=True)
+        odd = (largest(np.abs(some - middle)) > _TRIM_TOLERANCE).mean(axis=1) >= _TRIM_NOISE
+        if odd.any():
+            return first + int(odd.argmax())
+    return len(lines)
 
 
 def largest(values: NDArray[_Number]) -> NDArray[_Number]:

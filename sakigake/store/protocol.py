@@ -59,6 +59,12 @@ class Store(Protocol):
     def sessions(self) -> list[Session]:
         """Return all sessions, oldest first."""
 
+    def lengths(self) -> Iterator[tuple[str, int]]:
+        """Yield the id of each session, in the order of the ids, and how many entries its ledger has."""
+
+    def mark(self) -> str:
+        """Return something that is different after any write, by whatever process."""
+
     def public_key(self, session: str) -> bytes:
         """Return the raw Ed25519 key a session's checkpoints are signed with."""
 

@@ -1,106 +1,27 @@
 """The default store: one SQLite file, WAL, a full sync before any write counts as done."""
 
 import json
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sakigake.clock import from_ms, to_ms
-from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredToken
+from sakigake.store.file import SqliteFile, put_state
 from sakigake.store.proofs import ProofTables
 from sakigake.store.protocol import AnchorJob
 from sakigake.store.values import as_bytes, as_int
 
-MIN_SQLITE = (3, 37)  # STRICT tables
 _ENTRY = "seq, type, raw, leaf, opening, fp_opening, fingerprint"
 _ADD_ENTRY = f"INSERT INTO entries (session, {_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 FORGOTTEN = "forgotten.files"
 
 
-class SqliteStore(ProofTables):
-    """One connection, usable from several threads one at a time. Several processes may hold one each."""
+class SqliteStore(SqliteFile, ProofTables):
+    """The recorder's memory in one file; see `SqliteFile` for how it may be used."""
 
     def __init__(self, path: Path, *, frozen: bool = False) -> None:
-        """Open the store, or with `frozen` one on a medium that cannot be written, such as a backup on a disc."""
-        if sqlite3.sqlite_version_info < MIN_SQLITE:
-            raise SakigakeError("sqlite-too-old", version=sqlite3.sqlite_version)
-        self._lock = threading.RLock()
-        self.frozen = frozen
-        try:
-            if frozen:
-                self._open_frozen(path)
-                return
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA cache_size = -512")  # KiB; nobody here reads a page twice in short order
-            self._db.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten with zeros
-            self._migrate()
-        except (sqlite3.Error, OSError) as error:
-            damaged = getattr(error, "sqlite_errorname", "") in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}
-            slug = "store-damaged" if damaged else "store-unusable"
-            raise SakigakeError(slug, path=path, why=error) from error
-
-    def _open_frozen(self, path: Path) -> None:
-        """Open without writing a byte, not even beside the file; raises SakigakeError when that would hide rows.
-
-        SQLite cannot read a log of writes (`-wal`) where it may not make an index for it.
-        """
-        log = path.with_name(f"{path.name}-wal")
-        if log.exists() and log.stat().st_size:
-            raise SakigakeError("store-frozen-open", path=path)
-        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version != len(_scripts()):
-            self._db.close()
-            raise SakigakeError("store-frozen-old", path=path)
-
-    def _migrate(self) -> None:
-        scripts = _scripts()
-        with self._write() as db:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            for number, script in enumerate(scripts, start=1):
-                if number > version:
-                    for statement in _statements(script.read_text(encoding="utf-8")):
-                        db.execute(statement)
-                    db.execute(f"PRAGMA user_version = {number}")
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._db
-                except BaseException:
-                    self._db.execute("ROLLBACK")
-                    raise
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise SakigakeError("store-write-failed", why=error) from error
-
-    def _read(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        with self._lock:
-            try:
-                return self._db.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise SakigakeError("store-read-failed", why=error) from error
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._db.close()
+        super().__init__(path, "sakigake.store", frozen=frozen)
 
     def add_session(self, session: Session, public_key: bytes) -> None:
         """Open a session."""
@@ -130,6 +51,28 @@ class SqliteStore(ProofTables):
             )
             for row in rows
         ]
+
+    def lengths(self) -> Iterator[tuple[str, int]]:
+        """Yield session ids in their order and the lengths of their ledgers, a page at a time."""
+        after, page = "", 5000
+        while True:
+            rows = self._read(
+                "SELECT id, (SELECT coalesce(max(seq) + 1, 0) FROM entries WHERE session = id) FROM sessions"
+                " WHERE id > ? ORDER BY id LIMIT ?",
+                after,
+                page,
+            )
+            yield from ((str(row[0]), as_int(row[1])) for row in rows)
+            if len(rows) < page:
+                return
+            after = str(rows[-1][0])
+
+    def mark(self) -> str:
+        """Return something that is different after any write."""
+        with (
+            self._lock
+        ):  # the first number changes with writes of other connections, the second with those of this
+            return f"{self._read('PRAGMA data_version')[0][0]}.{self._db.total_changes}"
 
     def public_key(self, session: str) -> bytes:
         """Return the raw Ed25519 key of a session."""
@@ -189,7 +132,7 @@ class SqliteStore(ProofTables):
             )
             db.execute(_ADD_ENTRY, _row(session, entry))
             if noted := sorted({*files, *self._noted()}):
-                _put_state(db, FORGOTTEN, json.dumps(noted))
+                put_state(db, FORGOTTEN, json.dumps(noted))
         return True
 
     def forgotten_files(self) -> list[str]:
@@ -209,11 +152,6 @@ class SqliteStore(ProofTables):
         self._empty_log()
         if self.take_state(FORGOTTEN) is not None:
             self._empty_log()
-
-    def _empty_log(self) -> None:
-        busy = self._read("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
-        if busy:
-            raise SakigakeError("store-write-failed", why="another process reads the records")
 
     def leaves(self, session: str) -> list[bytes]:
         """Return the leaf hashes in order."""
@@ -324,53 +262,6 @@ class SqliteStore(ProofTables):
                 "DELETE FROM anchor_jobs WHERE session = ? AND checkpoint BETWEEN 1 AND ? - 1 AND authority = ?",
                 (session, before, authority),
             )
-
-    def put_state(self, name: str, value: str) -> None:
-        """Set a piece of working state."""
-        with self._write() as db:
-            _put_state(db, name, value)
-
-    def update_state(self, name: str, change: Callable[[str | None], str]) -> None:
-        """Set a piece of working state to what `change` makes of it, in one step."""
-        with self._write() as db:
-            row = db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
-            _put_state(db, name, change(None if row is None else str(row[0])))
-
-    def state(self, name: str) -> str | None:
-        """Return a piece of working state."""
-        rows = self._read("SELECT value FROM state WHERE name = ?", name)
-        return str(rows[0][0]) if rows else None
-
-    def take_state(self, name: str) -> str | None:
-        """Return a piece of working state and clear it."""
-        if self.state(name) is None:  # polled every second: no write transaction unless there is something
-            return None
-        with self._write() as db:
-            row = db.execute("DELETE FROM state WHERE name = ? RETURNING value", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-
-def _scripts() -> list[Traversable]:
-    """Return the numbered migrations in order."""
-    found = files("sakigake.store").joinpath("migrations").iterdir()
-    return sorted((item for item in found if item.name.endswith(".sql")), key=lambda item: item.name)
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a script, since `executescript` would end the transaction the migration runs in."""
-    buffer = ""
-    for line in script.splitlines(keepends=True):
-        buffer += line
-        if sqlite3.complete_statement(buffer):
-            yield buffer
-            buffer = ""
-
-
-def _put_state(db: sqlite3.Connection, name: str, value: str) -> None:
-    db.execute(
-        "INSERT INTO state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (name, value),
-    )
 
 
 def _row(session: str, entry: StoredEntry) -> tuple[object, ...]:

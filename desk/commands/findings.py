@@ -1,0 +1,180 @@
+"""`sakigake findings`: what the watcher found, and what a person says of it."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sakigake import errors, words
+from sakigake.clock import iso
+
+if TYPE_CHECKING:
+    from watch.post import Stamp
+    from watch.store.records import FindingRow
+
+REVIEWS = ("confirmed", "dismissed", "own_post", "licensed")
+
+
+@click.group(help=words.text("cli.findings"))
+def findings() -> None:
+    """List, show, review, accounts."""
+
+
+@findings.command("list", help=words.text("findings.list-help"))
+@click.option("--review", type=click.Choice(("new", *REVIEWS)), help=words.text("findings.filter-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def list_findings(review: str | None, as_json: bool) -> None:
+    """List the findings, oldest first; nobody is named."""
+    from desk.watching import finding_json, open_watch
+    from sakigake import settings
+    from watch.store.records import Review
+
+    rows = open_watch(settings.load()).findings(Review(review) if review else None)
+    if as_json:
+        click.echo(
+            json.dumps({"schema_version": 1, "findings": [finding_json(row, names=False) for row in rows]})
+        )
+        return
+    for row in rows:
+        click.echo(
+            words.text(
+                "findings.row",
+                number=row.number,
+                when=iso(row.found),
+                review=words.text(f"findings.review.{row.review.value}"),
+                likeness=words.text(f"finding.likeness.{row.new.likeness.value}"),
+                order=words.text(f"finding.order.{row.new.order.value}"),
+            )
+        )
+    if not rows:
+        click.echo(words.text("findings.none"))
+
+
+@findings.command("show", help=words.text("findings.show-help"))
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--names", is_flag=True, help=words.text("findings.names-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def show(number: int, names: bool, as_json: bool) -> None:
+    """Show one finding, its post's address, and all that it rests on."""
+    from desk.watching import finding_json, open_watch
+    from sakigake import settings
+
+    row = open_watch(settings.load()).finding(number)
+    if as_json:
+        told = {**finding_json(row, names=names), "url": row.post.url or None}
+        click.echo(
+            json.dumps(
+                {"schema_version": 1, **told, "detail": json.loads(row.new.detail)}, ensure_ascii=False
+            )
+        )
+        return
+    click.echo("\n".join(_lines(row, names=names)))
+
+
+def _lines(row: "FindingRow", *, names: bool) -> list[str]:
+    def say(key: str, **values: Any) -> str:
+        return words.text(key, **values)
+
+    review = say(f"findings.review.{row.review.value}")
+    lines = [say("findings.head", number=row.number, when=iso(row.found), review=review)]
+    if row.review_note:
+        lines.append(f"    {row.review_note}")
+    lines += [
+        say("findings.post", url=row.post.url or "–"),
+        say("findings.picture", number=row.new.media + 1, digest=row.new.digest),
+    ]
+    if names:
+        lines.append(say("findings.who", name=row.post.author_name or "–", id=row.post.author_id or "–"))
+    lines.append(f"{say('report.order')}: {say(f'finding.order.{row.new.order.value}')}")
+    if row.new.order_reason:
+        lines.append(f"    {say(f'finding.order-reason.{row.new.order_reason}')}")
+    lines.append(f"{say('report.likeness')}: {say(f'finding.likeness.{row.new.likeness.value}')}")
+    detail = json.loads(row.new.detail)
+    lines.append(say("findings.stage", session=row.new.session, stage=detail.get("stage")))
+    lines += time_lines(row.post.time.not_before, row.post.time.not_after)
+    lines += [f"    {say(f'finding.note.{note}')}" for note in row.new.notes]
+    if row.same_as:
+        lines.append(say("findings.same-as", number=row.same_as))
+    if row.new.bundle:
+        lines.append(
+            say("findings.bundle-sealed" if row.sealed else "findings.bundle", bundle=row.new.bundle)
+        )
+    elif row.new.bundle_reason:
+        lines.append(say("findings.no-bundle", why=row.new.bundle_reason))
+    return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]
+
+
+def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
+    """Return what is known of when a post was made: each end with the class of its clock and what it was read from."""
+    told = []
+    for key, stamp in (("findings.not-before", low), ("findings.not-after", high)):
+        if stamp:
+            clock = words.text(f"findings.clock.{stamp.clock.value}")
+            told.append(words.text(key, when=iso(stamp.value), clock=clock, basis=stamp.basis))
+    return told or [words.text("findings.no-time")]
+
+
+@findings.command("review", help=words.text("findings.review-help"))
+@click.argument("number", type=click.IntRange(min=1))
+@click.option(
+    "--as", "answer", type=click.Choice(REVIEWS), required=True, help=words.text("findings.as-help")
+)
+@click.option("--note", default="", metavar="TEXT", help=words.text("findings.note-help"))
+def review(number: int, answer: str, note: str) -> None:
+    """Keep what a person says of a finding."""
+    from desk.watching import open_watch
+    from sakigake import settings
+    from sakigake.clock import Clock
+    from watch.store.records import Review
+
+    store = open_watch(settings.load())
+    store.review(number, Review(answer), note.strip(), Clock().now())
+    click.echo(words.text("findings.reviewed", number=number, review=words.text(f"findings.review.{answer}")))
+
+
+@findings.command("accounts", help=words.text("findings.accounts-help"))
+@click.option("--own", "mine", metavar="PLATFORM:ID", help=words.text("findings.own-help"))
+@click.option("--not-own", "not_mine", metavar="PLATFORM:ID", help=words.text("findings.not-own-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def accounts(mine: str | None, not_mine: str | None, as_json: bool) -> None:
+    """Show accounts by their immutable id, counting reviewed findings only; or note an own one."""
+    from dataclasses import asdict
+
+    from desk.watching import open_watch
+    from sakigake import settings
+    from sakigake.clock import Clock
+    from watch.review import by_account
+
+    store = open_watch(settings.load(), make=bool(mine))
+    if mine:
+        store.add_own_account(_account(mine), Clock().now())
+    if not_mine:
+        store.remove_own_account(_account(not_mine))
+    own, views = store.own_accounts(), by_account(store.findings())
+    if as_json:
+        told = {"own": [asdict(each) for each in own], "accounts": [asdict(view) for view in views]}
+        click.echo(json.dumps({"schema_version": 1, **told}))
+        return
+    for account in own:
+        click.echo(words.text("findings.own-account", platform=account.platform, id=account.author_id))
+    for view in views:
+        click.echo(
+            words.text(
+                "findings.account",
+                platform=view.platform,
+                id=view.author_id,
+                works=view.works,
+                posts=view.posts,
+                numbers=", ".join(map(str, view.confirmed)),
+            )
+        )
+    click.echo(words.text("findings.accounts-limits" if views else "findings.no-account"))
+
+
+def _account(told: str) -> Any:
+    from watch.store.records import OwnAccount
+
+    platform, _, author_id = told.partition(":")
+    if not platform.strip() or not author_id.strip():
+        raise errors.UsageError("findings-account-odd", value=told)
+    return OwnAccount(platform.strip().lower(), author_id.strip())

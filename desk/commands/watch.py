@@ -1,0 +1,189 @@
+"""`sakigake watch`: sources of posts, what a person hands in, and the watcher itself."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.commands.watch_sources import SOURCE_COMMANDS
+from sakigake import errors, words
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from sakigake.settings import Settings
+    from watch.store.records import FindingRow
+    from watch.watcher import Ending
+
+
+@click.group(help=words.text("cli.watch"))
+def watch() -> None:
+    """Keep sources, take what is handed in, run, tell the status."""
+
+
+for command in SOURCE_COMMANDS:
+    watch.add_command(command)
+
+
+class _Console:
+    """Prints from several threads, no account and no address among it. A reader that went away must not end the watch."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._lock = threading.Lock()
+        self._as_json = as_json
+
+    def say(self, key: str, **values: Any) -> None:
+        """Print one sentence with the time of day."""
+        self._print(f"{time.strftime('%H:%M:%S')}  {words.text(key, **values)}", err=self._as_json)
+
+    def plain(self, key: str, **values: Any) -> None:
+        """Print one sentence."""
+        self._print(words.text(key, **values), err=self._as_json)
+
+    def found(self, finding: "FindingRow") -> None:
+        """Tell of a finding by its number."""
+        if self._as_json:
+            self._line(
+                event="finding",
+                number=finding.number,
+                source=finding.post.source,
+                session=finding.new.session,
+                likeness=finding.new.likeness.value,
+                order=finding.new.order.value,
+                review=finding.review.value,
+            )
+        elif finding.review.value == "own_post":
+            self.say("watch.found-own", number=finding.number)
+        else:
+            self.say("watch.found", number=finding.number)
+
+    def end(self, ending: "Ending") -> None:
+        """Tell how it ended."""
+        if self._as_json:
+            self._line(
+                event="end",
+                reason=ending.reason,
+                posts=ending.done,
+                findings=ending.found,
+                waiting=ending.waiting,
+                unsent=ending.unsent,
+            )
+        self.say(f"watch.ended-{ending.reason}")
+        self.plain("watch.summary", posts=ending.done, findings=ending.found)
+        if ending.waiting:
+            self.plain("watch.still-waiting", count=ending.waiting)
+        if ending.unsent:
+            self.plain("watch.still-unsent", count=ending.unsent)
+
+    def _line(self, **values: object) -> None:
+        self._print(json.dumps({"schema_version": 1, **values}), err=False)
+
+    def _print(self, line: str, *, err: bool) -> None:
+        with self._lock:
+            try:
+                click.echo(line, err=err)
+                (sys.stderr if err else sys.stdout).flush()
+            except (OSError, ValueError):  # a closed pipe, a closed stream
+                return
+
+
+@watch.command("run", help=words.text("watch.run-help"))
+@click.option("--once", is_flag=True, help=words.text("watch.once-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("watch.json-help"))
+def run(once: bool, as_json: bool) -> int:
+    """Watch in the foreground until stopped."""
+    from desk import own_works
+    from sakigake import settings
+    from sakigake.lock import FileLock
+    from watch import assembly
+    from watch.pulse import LOCK_FILE
+    from watch.watcher import Watcher
+
+    loaded = settings.load()
+    console = _Console(as_json=as_json)
+    _provide_key(loaded)
+    with (
+        FileLock(loaded.home / LOCK_FILE, "watch-running", "record-home-unwritable"),
+        assembly.assembled(loaded, console.say, console.found, own_works.provide(loaded)) as plan,
+    ):
+        watcher = Watcher(plan)
+        _stop_on_signals(watcher)
+        sources = [row for row in plan.store.sources() if not row.paused]
+        console.say("watch.started", count=len(sources))
+        if not sources:
+            console.plain("watch.no-source")
+        if not plan.receivers:
+            console.plain("watch.no-receiver")
+        if not once:
+            console.plain("watch.how-to-stop")
+        ending = watcher.run(once=once)
+    console.end(ending)
+    return errors.EXIT_OK
+
+
+def _provide_key(loaded: "Settings") -> None:
+    from desk import passphrase
+
+    passphrase.provide(loaded.keys)
+
+
+def _stop_on_signals(watcher: Any) -> None:
+    names = {"SIGINT": "interrupt", "SIGTERM": "terminate", "SIGHUP": "terminate", "SIGBREAK": "interrupt"}
+
+    def handler(number: int, _frame: "FrameType | None") -> None:
+        watcher.stop(names[signal.Signals(number).name])
+
+    for name in names:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
+
+
+@watch.command("status", help=words.text("watch.status-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def status(as_json: bool) -> int:
+    """Say whether the watcher runs and is well."""
+    from dataclasses import asdict
+
+    from desk.watching import hole_json, open_watch
+    from sakigake import settings
+    from sakigake.lock import is_held
+    from watch.pulse import LOCK_FILE, Pulse, State
+
+    loaded = settings.load()
+    store = open_watch(loaded)
+    pulse = Pulse.read(store)
+    state = State.NOT_RUNNING
+    if is_held(loaded.home / LOCK_FILE):
+        state = pulse.judge(time.time_ns() // 1_000_000, running=True) if pulse else State.STALE
+    counts = store.counts()
+    if as_json:
+        holes = [hole_json(hole) for hole in store.holes()]
+        told = {"state": state.value, "pulse": asdict(pulse) if pulse else None, "holes": holes}
+        click.echo(json.dumps({"schema_version": 1, **told, **asdict(counts)}))
+    else:
+        _print_status(state.value, pulse, counts)
+    return {State.NOT_RUNNING: 4, State.STALE: 1}.get(state, errors.EXIT_OK)
+
+
+def _print_status(state: str, pulse: Any, counts: Any) -> None:
+    from sakigake.clock import from_ms, iso
+
+    click.echo(words.text(f"watch.status-{state}"))
+    if pulse and state == "not_running":
+        ended = pulse.ended_ms or pulse.beat_ms
+        key = "watch.status-ended" if pulse.ended_ms else "watch.status-died"
+        click.echo(words.text(key, when=iso(from_ms(ended))))
+    elif pulse:
+        click.echo(words.text("watch.status-since", when=iso(from_ms(pulse.started_ms)), stages=pulse.stages))
+        click.echo(words.text("watch.status-beat", when=iso(from_ms(pulse.beat_ms))))
+    click.echo(
+        words.text(
+            "watch.status-counts", waiting=counts.waiting, fresh=counts.new_findings, unsent=counts.unsent
+        )
+    )
+    for reason, count in sorted(counts.failed.items()):
+        click.echo(words.text("watch.status-failed", count=count, reason=reason))

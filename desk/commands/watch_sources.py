@@ -1,0 +1,232 @@
+"""`sakigake watch add`, `list`, `pause`, `resume`, `remove`, `test` and `inbox`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sakigake import errors, words
+from sakigake.clock import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sakigake.settings import Settings
+    from watch.post import Post, SourceInfo
+    from watch.store.records import HoleRow, SourceRow
+
+TRIED = 5  # posts of a trial
+
+
+@click.command("add", help=words.text("watch.add-help"))
+@click.argument("kind", metavar="KIND")
+@click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
+@click.option("--name", metavar="NAME", help=words.text("watch.name-help"))
+def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
+    """Add a source and say what it sends out."""
+    from desk.watching import open_watch
+    from sakigake import settings
+    from sakigake.clock import Clock
+    from watch import assembly
+
+    config = dict(_option(each) for each in options)
+    loaded = settings.load()
+    with assembly.network(loaded) as net:
+        source = assembly.make_source(kind, kind, config, net)
+        info = source.describe()
+        source.close()
+    store = open_watch(loaded, make=True)
+    taken = {row.id for row in store.sources()}
+    chosen = name or next(
+        each for each in (kind, *(f"{kind}-{n}" for n in range(2, len(taken) + 3))) if each not in taken
+    )
+    store.add_source(chosen, kind, config, Clock().now())
+    click.echo(words.text("watch.added", source=chosen, kind=kind))
+    for line in described(info):
+        click.echo(f"    {line}")
+    click.echo(words.text("watch.added-next", source=chosen))
+
+
+def _option(told: str) -> tuple[str, object]:
+    key, joint, value = told.partition("=")
+    if not joint or not key.strip():
+        raise errors.UsageError("watch-option-odd", value=told)
+    return key.strip(), value
+
+
+def described(info: "SourceInfo") -> list[str]:
+    """Return what a person should know of a source, in sentences."""
+    told = [
+        words.text("watch.about-sent", sent=_sentence(info.sent)),
+        words.text("watch.about-terms", terms=_sentence(info.terms)),
+        words.text("watch.about-clock", clock=words.text(f"findings.clock.{info.clock.value}")),
+    ]
+    return told if info.tried_live else [*told, words.text("watch.about-not-tried")]
+
+
+def _sentence(slug: str) -> str:
+    """Return the wording of a slug that a source gave; the slug itself when this version does not know it."""
+    return words.table(words.language()).get(f"source.{slug}", slug)
+
+
+@click.command("list", help=words.text("watch.list-help"))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def list_sources(as_json: bool) -> None:
+    """List the sources, how each is, and the holes in what was watched."""
+    from desk.watching import hole_json, open_watch, source_json
+    from sakigake import settings
+
+    store = open_watch(settings.load())
+    rows, holes = store.sources(), store.holes()
+    if as_json:
+        told = {
+            "sources": [source_json(row) for row in rows],
+            "holes": [hole_json(each) for each in holes],
+        }
+        click.echo(json.dumps({"schema_version": 1, **told}, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(words.text("watch.row", source=row.id, kind=row.kind, state=_state(row)))
+    if not rows:
+        click.echo(words.text("watch.none"))
+    for hole in holes:
+        click.echo(f"    {hole_line(hole)}")
+
+
+def _state(row: "SourceRow") -> str:
+    if row.paused:
+        return words.text("watch.state-paused")
+    if row.resting_until and row.failures:
+        return words.text("watch.state-resting", until=iso(row.resting_until), why=row.trouble)
+    if row.good is None:
+        return words.text("watch.state-never")
+    return words.text("watch.state-good", when=iso(row.good))
+
+
+def hole_line(hole: "HoleRow") -> str:
+    """Return a hole as a sentence; a reason that this version does not know is shown as it stands."""
+    table = words.table(words.language())
+    why = next((table[key] for key in (f"watch.hole.{hole.reason}",) if key in table), hole.reason)
+    if hole.ended is None:
+        return words.text("watch.hole-open", source=hole.source, began=iso(hole.began), why=why)
+    return words.text(
+        "watch.hole-closed", source=hole.source, began=iso(hole.began), ended=iso(hole.ended), why=why
+    )
+
+
+@click.command("pause", help=words.text("watch.pause-help"))
+@click.argument("source")
+def pause(source: str) -> None:
+    """Pause a source."""
+    _pause(source, paused=True)
+
+
+@click.command("resume", help=words.text("watch.resume-help"))
+@click.argument("source")
+def resume(source: str) -> None:
+    """Resume a source."""
+    _pause(source, paused=False)
+
+
+def _pause(source: str, *, paused: bool) -> None:
+    from desk.watching import open_watch
+    from sakigake import settings
+    from sakigake.clock import Clock
+
+    open_watch(settings.load()).pause_source(source, paused=paused, now=Clock().now())
+    click.echo(words.text("watch.paused" if paused else "watch.resumed", source=source))
+
+
+@click.command("remove", help=words.text("watch.remove-help"))
+@click.argument("source")
+def remove(source: str) -> None:
+    """Remove a source; its findings stay."""
+    from desk.watching import open_watch
+    from sakigake import settings
+    from watch import retention
+
+    store = open_watch(settings.load())
+    store.remove_source(source)
+    retention.clean(store)
+    click.echo(words.text("watch.removed", source=source))
+
+
+@click.command("test", help=words.text("watch.test-help"))
+@click.argument("source", required=False)
+@click.option("--alerts", is_flag=True, help=words.text("watch.test-alerts-help"))
+def test(source: str | None, alerts: bool) -> int:
+    """Ask a source once without keeping anything, or send a trial message."""
+    from sakigake import settings
+
+    loaded = settings.load()
+    if not source and not alerts:
+        raise errors.UsageError("watch-test-what")
+    if source:
+        from desk.watching import open_watch
+        from watch import assembly
+
+        row = open_watch(loaded).source(source)
+        with assembly.network(loaded) as net:
+            made = assembly.make_source(row.id, row.kind, row.config, net)
+            try:
+                posts = made.poll(row.cursor, TRIED).posts
+            finally:
+                made.close()
+        pictures = sum(len(post.media) for post in posts)
+        click.echo(words.text("watch.tested", source=source, posts=len(posts), pictures=pictures))
+    return _trial_message(loaded) if alerts else errors.EXIT_OK
+
+
+def _trial_message(loaded: "Settings") -> int:
+    from watch.alerts import message
+    from watch.alerts.receivers import configured
+
+    receivers, code = configured(loaded), errors.EXIT_OK
+    for receiver in receivers:
+        try:
+            receiver.send(message.trial())
+        except errors.SakigakeError as error:
+            code = error.exit_code
+            click.echo(f"{receiver.shown}: {error.message()} {error.hint()}", err=True)
+        else:
+            click.echo(words.text("watch.test-sent", receiver=receiver.shown))
+    if not receivers:
+        click.echo(words.text("watch.no-receiver"))
+    return code
+
+
+@click.command("inbox", help=words.text("watch.inbox-help"))
+@click.argument("what", required=False, metavar="[LINK|FILE]")
+@click.option("--clipboard", is_flag=True, help=words.text("watch.clipboard-help"))
+def inbox(what: str | None, clipboard: bool) -> None:
+    """Hand in a link or a picture for the watcher to look at."""
+    from desk.watching import open_watch
+    from sakigake import settings
+    from sakigake.clock import Clock
+    from watch import clipboard as board
+
+    if clipboard == bool(what):
+        raise errors.UsageError("watch-inbox-what")
+    loaded, now = settings.load(), Clock().now()
+    taken = board.read() if clipboard else what or ""
+    store = open_watch(loaded, make=True)
+    fresh = [store.hand_in(post, now) for post in _handed(taken, loaded.home, now)]
+    click.echo(words.text("watch.handed-in" if any(fresh) else "watch.handed-in-before"))
+
+
+def _handed(taken: str | bytes, home: Path, now: "datetime") -> "Sequence[Post]":
+    """Return the posts of what was handed in: pictures, files of the computer, or texts with links."""
+    from watch import clipboard as board
+    from watch.sources import handed
+
+    if isinstance(taken, bytes):
+        return (handed.from_picture(board.keep(taken, home), now),)
+    path = Path(taken).expanduser()
+    if not handed.links_in(taken) or path.is_file():
+        return (handed.from_picture(path.absolute(), now),)
+    return handed.from_text(taken, now)
+
+
+SOURCE_COMMANDS = (add, list_sources, pause, resume, remove, test, inbox)

@@ -1,0 +1,81 @@
+"""Every kind of source can be made, says what it is, and every word of it is there in both languages."""
+
+import re
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sakigake import words
+from sakigake.errors import UsageError
+from tests.watch.sources.draining import net_to
+from watch.post import ClockClass
+from watch.sources import registry
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "folder": {"path": "."},
+    "rss": {"url": "https://example.com/feed"},
+    "bluesky": {},
+    "mastodon": {"server": "mastodon.example", "tag": "#art"},
+    "misskey": {"server": "misskey.example", "tag": "art"},
+    "booru": {"server": "https://booru.example", "tags": ["a"], "contact": "me"},
+    "gallery-dl": {"url": "https://example.com/", "program": sys.executable},
+}
+
+
+def test_there_is_an_example_of_each_kind() -> None:
+    assert set(EXAMPLES) == set(registry.KINDS)
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_each_kind_is_made_without_asking_anybody_and_described_in_words(kind: str) -> None:
+    with net_to() as net, closing(registry.make(kind, EXAMPLES[kind], net)) as made:
+        info = made.describe()
+    assert info.kind == kind
+    assert isinstance(info.clock, ClockClass)
+    assert info.tried_live is (kind == "folder"), "no live service was asked while this was written"
+    for lang in words.LANGUAGES:
+        assert words.text(f"source.{info.sent}", lang)
+        assert words.text(f"source.{info.terms}", lang)
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_a_mistyped_option_is_not_passed_over(kind: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        registry.check(kind, {**EXAMPLES[kind], "evry_s": 60})
+    assert wrong.value.code == "source-option-unknown"
+    assert "evry_s" in str(wrong.value)
+
+
+def test_an_unknown_kind_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="gallery-dl"):
+        registry.check("twitter", {})
+
+
+def test_a_missing_library_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "feedparser", None)
+    with net_to() as net, pytest.raises(UsageError, match=r"pip install .*sakigake\[watch\]"):
+        registry.make("rss", EXAMPLES["rss"], net)
+
+
+def test_every_reason_of_a_hole_is_worded() -> None:
+    folder = Path(registry.__file__).parent
+    reasons = {
+        reason
+        for path in folder.glob("*.py")
+        for reason in re.findall(r'(?:hole|Hole)\([^"]*"(source-[a-z-]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert len(reasons) == 4
+    for lang in words.LANGUAGES:
+        assert all(words.text(registry.hole_key(reason), lang) for reason in reasons)
+
+
+def test_limits_given_as_text_from_a_command_line() -> None:
+    registry.check("mastodon", {"server": "a.example", "tag": "b", "stream": "false", "every_s": "90"})
+    registry.check("booru", {**EXAMPLES["booru"], "tags": "a, b"})
+    values: list[object] = ["-1", "nan", "1e9", True, [], "30"]
+    for value in values:
+        with pytest.raises(UsageError):
+            registry.check("rss", {**EXAMPLES["rss"], "every_s": value})

@@ -1,0 +1,227 @@
+"""`sakigake watch` and `findings` as a person types them, against servers on loopback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.watch.pipeline import scene
+
+ITEM = (
+    "<item><guid>{url}</guid><link>{url}</link><title>canary-title</title><author>canary-author</author>"
+    "<pubDate>Sun, 22 Nov 2020 10:00:00 GMT</pubDate><enclosure url='{picture}' type='image/jpeg' length='1'/></item>"
+)
+
+
+@pytest.fixture
+def world() -> Iterator[scene.World]:
+    with scene.world() as made:
+        yield made
+
+
+@pytest.fixture
+def home(own_home: Path) -> Path:
+    scene.recorded(own_home).store.close()
+    return own_home
+
+
+def feed(world: scene.World, *pictures: str, path: str = "/feed.xml") -> str:
+    items = [
+        ITEM.format(url=world.site.url(f"/canary-handle/{number}"), picture=picture)
+        for number, picture in enumerate(pictures)
+    ]
+    xml = f"<rss version='2.0'><channel><title>t</title>{''.join(items)}</channel></rss>"
+    world.site.pages[path] = scene.answer(xml.encode(), headers=("Content-Type: application/rss+xml",))
+    return world.site.url(path)
+
+
+def configure(home: Path, world: scene.World, more: str = "") -> None:
+    alerts = json.dumps([world.hook])
+    trusted = json.dumps([world.site.place])
+    settings = f"[anchor]\nenabled = false\n[watch]\nalerts = {alerts}\ntrusted_hosts = {trusted}\n{more}"
+    (home / "sakigake.toml").write_text(settings, encoding="utf-8")
+
+
+def sakigake(*arguments: str, code: int = 0, lang: str = "en") -> subprocess.CompletedProcess[str]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "desk", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+        env={**os.environ, "SAKIGAKE_LANG": lang, "PYTHONUTF8": "1"},
+    )
+    assert ran.returncode == code, (ran.stdout, ran.stderr)
+    assert "Traceback" not in ran.stderr
+    return ran
+
+
+def on_disk(home: Path) -> bytes:
+    return b"".join(
+        path.read_bytes() for path in home.rglob("*") if path.is_file() and path.name != "sakigake.toml"
+    )
+
+
+def test_a_feed_is_watched_once_and_the_artist_is_told(home: Path, world: scene.World) -> None:
+    pictures = [world.picture(f"/{number}.jpg", scene.unrelated(number)) for number in range(3)]
+    pictures.insert(1, world.picture("/d.jpg", scene.derived()))
+    configure(home, world)
+    added = sakigake("watch", "add", "rss", f"url={feed(world, *pictures)}").stdout
+    assert "What leaves the computer" in added
+    ran = sakigake("watch", "run", "--once", "--json")
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["finding", "end"]
+    assert (lines[1]["posts"], lines[1]["findings"], lines[1]["unsent"]) == (4, 1, 0)
+    (message,), (key,) = world.receiver.got, world.receiver.keys
+    assert message["message"] == (
+        "There is a post with a similar composition. Please have a look.\nTo see it: sakigake findings show 1"
+    )
+    assert len(key) == 64
+    for said in (ran.stdout, ran.stderr, json.dumps(world.receiver.got)):
+        assert "canary" not in said
+
+    again = sakigake("watch", "run", "--once", "--json")
+    assert json.loads(again.stdout.splitlines()[-1])["posts"] == 0
+    assert len(world.receiver.got) == 1
+
+    listed = sakigake("findings", "list").stdout
+    assert "canary" not in listed
+    shown = sakigake("findings", "show", "1").stdout
+    assert "/canary-handle/1" in shown, "whoever asks for one finding gets its address"
+    assert "class C" in shown
+    assert "decides nothing" in shown
+    told = json.loads(sakigake("findings", "show", "1", "--json").stdout)
+    assert told["order_reason"] == "post-time-claimed-only"
+    assert told["sealed"]
+    assert (home / "evidence" / told["bundle"] / "1.jpg").read_bytes() == scene.derived()
+    sakigake("findings", "review", "1", "--as", "licensed", "--note", "agreed by mail")
+    assert "licensed" in sakigake("findings", "list").stdout
+    for unknown in ("show", "review"):
+        more = ("--as", "confirmed") if unknown == "review" else ()
+        assert "Traceback" not in sakigake("findings", unknown, "9", *more, code=4).stderr
+
+
+def test_nothing_of_unrelated_posts_is_left_anywhere(home: Path, world: scene.World) -> None:
+    picture = scene.unrelated(1)
+    configure(home, world)
+    sakigake("watch", "add", "rss", f"url={feed(world, world.picture('/canary-media.jpg', picture))}")
+    ran = sakigake("watch", "run", "--once")
+    kept = on_disk(home)
+    assert b"canary" not in kept
+    assert not (home / "evidence").exists()
+    assert picture not in kept
+    assert picture[100:400] not in kept
+    assert "canary" not in ran.stdout + ran.stderr
+    status = json.loads(sakigake("watch", "status", "--json", code=4).stdout)
+    assert status["unrelated"] == 1
+    assert status["state"] == "not_running"
+
+
+def test_names_stand_in_a_message_only_when_asked_for(home: Path, world: scene.World) -> None:
+    configure(home, world, "alert_names = true\n")
+    sakigake("watch", "add", "rss", f"url={feed(world, world.picture('/d.jpg', scene.derived()))}")
+    sakigake("watch", "run", "--once", lang="ja")
+    (message,) = world.receiver.got
+    assert str(message["message"]).startswith("似た構図の投稿があります。ご確認ください。\n")
+    assert "/canary-handle/0" in str(message["message"])
+
+
+def test_a_link_and_a_file_are_handed_in(home: Path, world: scene.World, tmp_path: Path) -> None:
+    configure(home, world)
+    world.picture("/d.jpg", scene.derived())
+    page = world.page("/works/1", '<meta property="og:image" content="/d.jpg">')
+    (tmp_path / "u.jpg").write_bytes(scene.unrelated(3))
+    sakigake("watch", "inbox", page)
+    assert "before" in sakigake("watch", "inbox", page).stdout
+    sakigake("watch", "inbox", str(tmp_path / "u.jpg"))
+    ran = sakigake("watch", "run", "--once", "--json")
+    assert json.loads(ran.stdout.splitlines()[-1])["findings"] == 1
+    assert page in sakigake("findings", "show", "1").stdout
+    for wrong in (("nothing.jpg",), (), ("x", "--clipboard")):
+        assert (
+            "Traceback"
+            not in sakigake("watch", "inbox", *wrong, code=4 if wrong == ("nothing.jpg",) else 2).stderr
+        )
+
+
+def test_a_link_is_checked(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    world.picture("/d.jpg", scene.derived())
+    page = world.page("/i/status/1", '<meta name="twitter:image" content="/d.jpg">')
+    ran = sakigake("check", page, "--json")
+    told = json.loads(ran.stdout)
+    assert told["likeness"] in {"some", "strong"}
+    assert told["posted"]["not_after"]["class"] == "W"
+    text = sakigake("check", page).stdout
+    assert "class W" in text
+    stated = json.loads(
+        sakigake("check", page, "--json", "--posted-not-before", "2026-11-23T00:00:00Z").stdout
+    )
+    assert stated["order"] == "draft_first"
+    assert "posted" not in stated
+    world.site.pages["/none"] = scene.answer(b"<html></html>")
+    assert "names no picture" in sakigake("check", world.site.url("/none"), code=2).stderr
+    assert "not asked" in sakigake("check", "http://127.0.0.1/", code=5).stderr
+
+
+def test_sources_are_kept_paused_and_removed(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    url = feed(world, world.picture("/u.jpg", scene.unrelated(1)))
+    assert "Nothing is watched" in sakigake("watch", "list", code=4).stderr
+    sakigake("watch", "add", "rss", f"url={url}", "--name", "news")
+    sakigake("watch", "add", "rss", f"url={url}", "--name", "news", code=2)
+    sakigake("watch", "add", "rss", "ur1=x", code=2)
+    sakigake("watch", "add", "nonsense", code=2)
+    assert "1 posts and 1 pictures" in sakigake("watch", "test", "news").stdout
+    sakigake("watch", "pause", "news")
+    assert "paused" in sakigake("watch", "list").stdout
+    assert json.loads(sakigake("watch", "run", "--once", "--json").stdout)["posts"] == 0
+    sakigake("watch", "resume", "news")
+    assert json.loads(sakigake("watch", "run", "--once", "--json").stdout)["posts"] == 1
+    (hole,) = json.loads(sakigake("watch", "list", "--json").stdout)["holes"]
+    assert hole["reason"] == "paused"
+    assert hole["ended"]
+    sakigake("watch", "remove", "news")
+    sakigake("watch", "pause", "news", code=4)
+
+
+def test_a_trial_message_is_sent_and_a_refusal_told(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    sakigake("watch", "test", "--alerts")
+    assert "trial" in str(world.receiver.got[0]["message"])
+    world.receiver.answers = ["500 No"]
+    assert "did not take" in sakigake("watch", "test", "--alerts", code=5).stderr
+    sakigake("watch", "test", code=2)
+    (home / "sakigake.toml").write_text("[watch]\nalerts = ['nobody']\n", encoding="utf-8")
+    assert "nobody who can be told" in sakigake("watch", "test", "--alerts", code=3).stderr
+
+
+def test_accounts_count_confirmed_findings_only(home: Path) -> None:
+    from tests.watch.store.conformance import a_finding, a_post, settled, with_feed
+    from watch.store.records import PostState
+    from watch.store.sqlite import SqliteWatchStore
+
+    store = SqliteWatchStore(home / "watch.db")
+    with_feed(store, *(a_post(number, author="did:plc:x") for number in range(3)))
+    for number in range(3):
+        settled(store, number, PostState.FOUND, a_finding(str(number) * 64))
+    store.close()
+    assert "No account" in sakigake("findings", "accounts").stdout
+    sakigake("findings", "review", "1", "--as", "confirmed")
+    sakigake("findings", "review", "2", "--as", "dismissed")
+    told = json.loads(sakigake("findings", "accounts", "--own", "bluesky:did:plc:me", "--json").stdout)
+    assert told["own"] == [{"platform": "bluesky", "author_id": "did:plc:me"}]
+    (account,) = told["accounts"]
+    assert (account["author_id"], account["works"], account["posts"], account["dismissed"]) == (
+        "did:plc:x",
+        1,
+        1,
+        1,
+    )
+    sakigake("findings", "accounts", "--not-own", "bluesky:did:plc:me")
+    sakigake("findings", "accounts", "--not-own", "bluesky:did:plc:me", code=4)
+    sakigake("findings", "accounts", "--own", "odd", code=2)

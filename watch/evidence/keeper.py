@@ -1,0 +1,91 @@
+"""Keeps the evidence of a watcher's matches, seals it, and has others witness it while the watcher goes on."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sakigake.anchor import blocks, calendars, queue, trust
+from sakigake.clock import Clock
+from sakigake.model import Finding
+from sakigake.settings import Settings
+from sakigake.store.sqlite import SqliteStore
+from sakigake.timeline.keys import Keys
+from watch.evidence import bundle, ledger
+from watch.fetch.records import Fetched
+from watch.post import Post
+
+if TYPE_CHECKING:
+    from sakigake.anchor.thread import WorkThread
+
+
+class EvidenceKeeper:
+    """`keep` may be called from several threads, `seal` from one at a time. Close it at the end.
+
+    `sealed` is called with the name of each bundle that has come into a ledger. Raises ConfigError when the settings name
+    an odd authority.
+    """
+
+    def __init__(
+        self, settings: Settings, sealed: Callable[[str], None] = lambda _: None, clock: Clock | None = None
+    ) -> None:
+        self._settings = settings
+        self._sealed = sealed
+        self._clock = clock or Clock()
+        table = settings.section("anchor")
+        self._trust = trust.load(settings.tables) if table["enabled"] else trust.Trust()
+        self._timeout_s = float(table["timeout_s"])
+        self._threads: list[WorkThread] | None = None
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+        bundle.clean(settings.home)
+
+    def keep(
+        self, post: Post, fetched: Sequence[Fetched], finding: Finding, *, pictures: Sequence[bytes] = ()
+    ) -> str:
+        """Write the evidence of a likeness and return the name of its folder; raises SakigakeError."""
+        return bundle.keep(self._settings.home, post, fetched, finding, pictures=pictures).name
+
+    def seal(self) -> int:
+        """Put every bundle that is in no ledger yet into one, and begin to ask for tokens; returns how many it put.
+
+        Raises SakigakeError when the store fails, and ConfigError when the key cannot be opened.
+        """
+        home = self._settings.home
+        waiting = bundle.bundles(home, self._told)
+        if not waiting:
+            return 0
+        done = 0
+        with self._lock, ledger.opened(home) as store:
+            known = ledger.named(store)
+            keys = Keys.open(self._settings.keys)
+            for each in waiting:
+                if each.digest not in known:
+                    authorities = queue.choose(self._trust, 0, important=True) if self._trust.asked else []
+                    ledger.seal(store, keys, each, authorities, self._clock)
+                    done += 1
+                self._told.add(each.name)
+                self._sealed(each.name)
+        self._ask()
+        return done
+
+    def close(self) -> None:
+        """End the threads that ask; what has no token yet gets one next time."""
+        for thread in self._threads or ():
+            thread.stop(self._timeout_s)
+
+    def _ask(self) -> None:
+        if self._threads is not None:
+            return
+        path = ledger.path_of(self._settings.home)
+        asked = calendars.load(self._settings.tables)
+        self._threads = []
+        if self._trust.asked:
+            self._threads.append(
+                queue.AnchorThread(
+                    lambda: SqliteStore(path), self._trust, self._clock, timeout_s=self._timeout_s
+                )
+            )
+        if asked.addresses:
+            self._threads.append(blocks.BlockThread(lambda: SqliteStore(path), asked, self._clock))
+        for thread in self._threads:
+            thread.start()

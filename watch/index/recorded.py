@@ -1,0 +1,107 @@
+"""All that was recorded, as a watcher compares posts with it: a first look, a shortlist, then every stage of a few works."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from sakigake.errors import NotFoundError
+from sakigake.fingerprint.vector import VERSION
+from sakigake.fingerprint.views import Pixels
+from sakigake.model import Finding, Interval
+from sakigake.store.protocol import Store
+from watch import pdqlist
+from watch.check import Seen
+from watch.compare.own import Own
+from watch.index.look import first_look
+from watch.index.stages import StageIndex
+from watch.works import Works
+
+FEW = 1000  # stages: up to so many a post is compared with all of them, and nothing can be missed
+SHORTLIST = 8  # works that a post is compared with in full
+# How many deviations above the cohort a work has to be among 10,000 stages for the comparison to be made at all, and how
+# many more for each tenfold number: a comparison charges for the number too, and what it cannot call a likeness need not be
+# made. docs/index-and-scale.md says which share of true pairs lies below and which share of unrelated posts above.
+NEAR, NEAR_MORE, NEAR_STAGES = 6.8, 0.9, 10_000
+# How old what is known of the store may be, and how many times as long as catching up takes it rests: asking how long a hundred
+# thousand ledgers are takes most of a second.
+_LOOK_AGAIN_S, _RESTS = 1.0, 20
+
+
+def least(stages: int) -> float:
+    """Return how many deviations above the cohort a work among so many stages has to be."""
+    return NEAR + NEAR_MORE * math.log10(stages / NEAR_STAGES)
+
+
+class Recorded:
+    """Compares decoded posts with the sessions of a store; usable from several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        own: Own | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._index = StageIndex.open(store, folder)
+        self._works = Works(store, own)
+        self._lists = pdqlist.load(folder)
+        self._monotonic = monotonic
+        self._next = monotonic() + _LOOK_AGAIN_S
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Keep what was read of the store for the next time."""
+        self._index.close()
+
+    @property
+    def index(self) -> StageIndex:
+        """Return the index, about a second behind the store at most, longer when there are very many sessions."""
+        with self._lock:
+            now = self._monotonic()
+            if now >= self._next:
+                self._index.catch_up()
+                self._next = now + max(_LOOK_AGAIN_S, _RESTS * (self._monotonic() - now))
+        return self._index
+
+    @property
+    def generation(self) -> int:
+        """Return how many stages can be compared: an answer about the same file holds until there are more."""
+        return self.index.stages
+
+    def compare(self, pixels: Pixels, posted: Interval, digest: str) -> Finding | None:
+        """Return the finding of a decoded post (BGR); None when no work is near it or nothing was recorded.
+
+        `digest` is the SHA-256 of its file. Of more than `FEW` stages only the works on the shortlist are read, and the
+        finding counts and charges for all.
+        """
+        index = self.index
+        stages = index.stages
+        if not stages:
+            return None
+        if stages <= FEW:
+            return self._compare(Seen(pixels), index.sessions(), posted, digest, None)
+        found = index.candidates(first_look(pixels), SHORTLIST)
+        near = [each.session for each in found if each.above >= least(stages)]
+        sessions = [*near, *(each for each in index.others() if each not in near)]
+        if not sessions:
+            return None
+        return self._compare(Seen(pixels), sessions, posted, digest, stages)
+
+    def _compare(
+        self, post: Seen, sessions: list[str], posted: Interval, digest: str, among: int | None
+    ) -> Finding | None:
+        post.comparable(VERSION)  # here, and not while others wait for the works
+        try:
+            found = self._works.compare(post, sessions, posted, digest, among=among)
+        except NotFoundError:  # its stages were forgotten since the index looked
+            return None
+        return pdqlist.with_lists(found, self._lists, post)

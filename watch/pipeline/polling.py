@@ -1,0 +1,233 @@
+"""Asks the sources, each on a thread of its own, planned by APScheduler: one interval job a source, never two at once."""
+
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from sakigake.errors import NetworkError, NotFoundError, SakigakeError
+from sakigake.ticking import OnThread, SteadyTrigger
+from watch.post import SourceInfo
+from watch.sources import PostSource
+from watch.store.protocol import WatchStore
+from watch.store.records import SourceRow
+
+LIMIT = 50  # posts a poll
+SHORTEST_S = 1.0
+LATE_INTERVALS, LATE_S = 3, 60.0  # what is not asked for longer than this has a hole
+FIRST_REST_S, LONGEST_REST_S = 5.0, 900.0
+MOST_ASKED_S = (
+    86_400.0  # a server that asks for more rest, by mistake or on purpose, is asked again the next day
+)
+STREAM_S = 3.0  # a stream that is silent for so long has nothing more, when all is to be asked once
+MOST_POLLS = 40  # in a row, when a source has more ready
+BACKLOG, NOT_RUNNING, BROKEN = "backlog", "not-running", "internal-error"
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    source: PostSource
+    info: SourceInfo
+    pool: concurrent.futures.ThreadPoolExecutor
+
+    @property
+    def interval_s(self) -> float:
+        return max(SHORTEST_S, self.info.min_interval_s)
+
+
+class Poller:
+    """Asks every source that is not paused as often as it allows. `queue` is how many posts may wait before it rests."""
+
+    def __init__(
+        self,
+        store: WatchStore,
+        make: Callable[[SourceRow], PostSource],
+        say: Callable[..., None],
+        queue: int,
+    ) -> None:
+        self._store, self._make, self._say, self._queue = store, make, say, queue
+        self._open: dict[str, _Open] = {}
+        self._ended = threading.Event()
+        self._trouble = ""
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # it logs what is told by us
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._scheduler.add_listener(self._event, EVENT_JOB_ERROR)
+
+    def begin(self) -> None:
+        """Open every source and note since when each was not watched; asks nothing yet."""
+        now = datetime.now(UTC)
+        for row in self._store.sources():
+            if (opened := self._ensure(row)) and row.good and not row.paused:
+                self._note_late(row, opened, now, NOT_RUNNING)
+
+    def start(self) -> None:
+        """Plan the polls of what is open."""
+        self._scheduler.start()
+        for name in self._open:
+            self._plan(name)
+
+    def sync(self) -> None:
+        """Take up sources that were added in the meantime and let go of those that were removed."""
+        rows = {row.id: row for row in self._store.sources()}
+        for name in [each for each in self._open if each not in rows]:
+            self._drop(name)
+        for name, row in rows.items():
+            if name not in self._open and self._ensure(row):
+                self._plan(name)
+
+    def renew(self) -> None:
+        """Plan anew from now, after the wall clock was set."""
+        for name, opened in self._open.items():
+            try:
+                self._scheduler.reschedule_job(name, trigger=self._trigger(opened))
+            except JobLookupError:
+                continue
+
+    def poll_all(self) -> int:
+        """Ask each source once, on this thread's behalf, until it has nothing more; returns how many posts are new."""
+        asked = [opened.pool.submit(self._exhaust, name, opened) for name, opened in list(self._open.items())]
+        return sum(each.result() for each in asked)
+
+    def _exhaust(self, name: str, opened: _Open) -> int:
+        """Ask until nothing more comes; a stream may take a moment before it has something to say."""
+        fresh, until = self.poll(name), time.monotonic() + STREAM_S
+        while (
+            opened.info.min_interval_s < SHORTEST_S and time.monotonic() < until and not self._ended.is_set()
+        ):
+            if came := self.poll(name):
+                fresh, until = fresh + came, time.monotonic() + STREAM_S
+            if self._store.waiting() >= self._queue:
+                break
+        return fresh
+
+    def close(self) -> None:
+        """End the polls and let go of the sources' connections."""
+        self._ended.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        for name in list(self._open):
+            self._drop(name)
+
+    def poll(self, name: str) -> int:
+        """Ask one source until it has no more or too much waits; returns how many posts are new."""
+        fresh = 0
+        for _ in range(MOST_POLLS):
+            try:
+                came, more = self._poll_once(name)
+            except SakigakeError as error:
+                self._not_kept(
+                    error
+                )  # the store is locked or the disk full; the cursor stays, so nothing is skipped
+                return fresh
+            self._trouble = ""
+            fresh += came
+            if not more or self._ended.is_set():
+                break
+        return fresh
+
+    def _poll_once(self, name: str) -> tuple[int, bool]:
+        opened = self._open.get(name)
+        try:
+            row = self._store.source(name)
+        except NotFoundError:
+            return 0, False
+        now = datetime.now(UTC)
+        if opened is None or row.paused or (row.resting_until and row.resting_until > now):
+            return 0, False
+        if self._store.waiting() >= self._queue:
+            self._note_late(row, opened, now, BACKLOG)
+            return 0, False
+        try:
+            batch = opened.source.poll(row.cursor, LIMIT)
+        except SakigakeError as error:
+            self._rest(row, error)
+            return 0, False
+        if self._ended.is_set() and not batch.posts:
+            return 0, False
+        fresh = self._store.take_batch(name, batch, datetime.now(UTC))
+        if row.failures:
+            self._say("watch.source-again", source=name)
+        # A source that repeats itself for ever must not keep its thread: it goes on only while something is new.
+        return fresh, fresh > 0 and len(batch.posts) >= LIMIT
+
+    def _not_kept(self, error: SakigakeError) -> None:
+        if error.code != self._trouble:
+            self._trouble = error.code
+            self._say("watch.trouble", why=error.message())
+
+    def _rest(self, row: SourceRow, error: SakigakeError) -> None:
+        if self._ended.is_set():
+            return  # its connection was closed under it
+        rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(row.failures, 20))
+        asked = str(error.params.get("retry_after") or "")
+        if asked.isdecimal():  # a date is left to the limits of the host, which the source keeps
+            rest_s = max(rest_s, min(float(asked[:9]), MOST_ASKED_S))
+        until = datetime.now(UTC) + timedelta(seconds=rest_s)
+        self._store.note_trouble(row.id, error.code, until)
+        if not row.failures:
+            self._say("watch.source-trouble", source=row.id, why=error.message())
+
+    def _note_late(self, row: SourceRow, opened: _Open, now: datetime, reason: str) -> None:
+        since = row.good or row.added
+        if (now - since).total_seconds() > max(LATE_S, LATE_INTERVALS * opened.interval_s):
+            self._store.open_hole(row.id, since, reason)
+
+    def _ensure(self, row: SourceRow) -> _Open | None:
+        try:
+            source = self._make(row)
+        except SakigakeError as error:
+            if row.trouble != error.code:
+                self._store.note_trouble(row.id, error.code, None)
+                self._say("watch.source-trouble", source=row.id, why=error.message())
+            return None
+        pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="sakigake-source")
+        self._open[row.id] = _Open(source, source.describe(), pool)
+        return self._open[row.id]
+
+    def _plan(self, name: str) -> None:
+        opened = self._open[name]
+        self._scheduler.add_executor(OnThread(opened.pool), alias=name)
+        self._scheduler.add_job(
+            self.poll,
+            self._trigger(opened),
+            args=(name,),
+            id=name,
+            executor=name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=datetime.now(UTC),
+        )
+
+    def _drop(self, name: str) -> None:
+        opened = self._open.pop(name)
+        if self._scheduler.running:
+            try:
+                self._scheduler.remove_job(name)
+            except JobLookupError:
+                LOG.debug("the job was gone already")
+            self._scheduler.remove_executor(name, shutdown=False)
+        opened.source.close()
+        opened.pool.shutdown(wait=False, cancel_futures=True)
+
+    def _trigger(self, opened: _Open) -> SteadyTrigger:
+        return SteadyTrigger(seconds=opened.interval_s, timezone=UTC)
+
+    def _event(self, event: Any) -> None:
+        """Let a source rest whose poll broke, and tell it, by the name of what broke only."""
+        LOG.error("a poll ended with %s", type(event.exception).__name__)
+        try:
+            if not isinstance(event.exception, SakigakeError):
+                row = self._store.source(event.job_id)
+                self._rest(row, NetworkError("watch-source-broke", source=row.id))
+        except SakigakeError:
+            return  # the store cannot be used: the main loop tells it
