@@ -105,6 +105,7 @@ def test_what_was_forgotten_is_gone_from_the_index_and_its_file(store: SqliteSto
     )
     assert kept
     assert len(kept.fine) == index_rows(store, tmp_path)
+    kept.fine.close()
 
 
 def index_rows(store: SqliteStore, folder: Path) -> int:
