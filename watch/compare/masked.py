@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sakigake.fingerprint.layout_map import SIDE
 
 Matrix = NDArray[np.float32]
+CELLS = SIDE * SIDE
 
 # Of an empty cell, against a mean of about one: that there is nothing counts a little.
 _LEAST_WEIGHT = np.float32(0.05)
-CELLS = SIDE * SIDE
 _BLOCK = 256  # pictures at a time, which bounds the memory
 
 
