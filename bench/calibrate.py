@@ -30,7 +30,7 @@ from watch.compare.engine import FRAME, FRAME_MIRROR, FULL, MIRROR, TRIM, TRIM_M
 from watch.compare.measures import Matrix
 
 ABOVE = 0.1  # the tail is fitted to the best-scoring tenth of unrelated posts
-SHAPE = {"layout_on_stage_v1": 0.5, "layout_on_post_v1": 0.5, "edge_layout_v1": 0.05}
+SHAPE = {"layout_on_stage_v2": 0.5, "layout_on_post_v2": 0.5, "edge_layout_v1": 0.05}
 COLOUR = {"oklab_thumb_8_v1": 1.0}
 # How the budget of false alarms is spent on posts of each kind; each sums up to 1. What a frame shows is mostly wanted
 # without it, while a drawing on white was most often posted with its margins.
@@ -231,7 +231,7 @@ def record(corpus: Corpus, parts: Sequence[Part], margins: tuple[float, float]) 
     kinds = Counter(genre(negative.group) for negative in corpus.negatives)
     cohort = cohorts.load()
     return {
-        "version": "calibration/3",
+        "version": "calibration/4",
         "fingerprint": VERSION,
         "cohort": {"version": cohort.version, "sha256": cohort.digest},
         "stages": len(parts[0][0].stages),

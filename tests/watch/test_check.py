@@ -267,8 +267,8 @@ def test_json_is_plain_and_complete(tmp_path: Path, studio: Studio) -> None:
     assert record_["likeness"] in {"some", "strong"}
     assert record_["stage_range"][0] <= record_["stage"] <= record_["stage_range"][1]
     assert set(record_["scores"]) == {
-        "layout_on_stage_v1",
-        "layout_on_post_v1",
+        "layout_on_stage_v2",
+        "layout_on_post_v2",
         "edge_layout_v1",
         "oklab_thumb_8_v1",
     }

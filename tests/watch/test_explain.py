@@ -50,7 +50,7 @@ def test_the_maps_add_up_to_the_scores(seed: int, stage: int) -> None:
     found, known = agreement(post, draft), scores(post, draft)
     assert found.layout is not None
     assert (found.layout.shape, found.edges.shape, found.colours.shape) == ((16, 16), (16, 16), (8, 8))
-    layout = (known["layout_on_stage_v1"] + known["layout_on_post_v1"]) / 2
+    layout = (known["layout_on_stage_v2"] + known["layout_on_post_v2"]) / 2
     assert float(found.layout.sum()) == pytest.approx(layout, abs=2e-4)
     assert float(found.edges.sum()) == pytest.approx(known["edge_layout_v1"], abs=1e-4)
     assert float(found.colours.sum()) == pytest.approx(known["oklab_thumb_8_v1"], abs=1e-4)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sakigake.fingerprint.edges import CELLS
-from sakigake.fingerprint.layout_map import CHANNELS, SIDE
+from sakigake.fingerprint.layout_map import SIDE
 from sakigake.fingerprint.vector import Descriptors, require_same_version
+from watch.compare.masked import CELLS as MAP_CELLS
 from watch.compare.masked import Masked, Matrix, masked
 from watch.compare.measures import COLOUR_SIDE, COLOURS, EDGES, LAYOUT, rows_of
+from watch.compare.sharpened import sharpened
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +35,7 @@ def agreement(post: Descriptors, stage: Descriptors) -> Agreement:
     require_same_version(post.version, stage.version)
     rows = rows_of([post, stage])
     return Agreement(
-        layout=layout_agreement(masked(rows[LAYOUT])) if LAYOUT in rows else None,
+        layout=layout_agreement(masked(sharpened(rows[LAYOUT]))) if LAYOUT in rows else None,
         edges=_cells(rows[EDGES], CELLS),
         colours=_cells(rows[COLOURS], COLOUR_SIDE),
     )
@@ -50,11 +52,11 @@ def _under(pair: Masked, *, seen: int, mask: int) -> Matrix:
 
     The means are taken off on both sides, although one would do for the sum: a cell where both are average adds nothing.
     """
-    cells = pair.maps[seen].reshape(CHANNELS, -1)
+    cells = pair.maps[seen].reshape(-1, MAP_CELLS)
     weights = pair.weights[mask]
     centred = cells - (cells @ weights / pair.sums[mask])[:, None]
     spread = max(float((np.square(centred) * weights).sum()), 1e-6)
-    directions = pair.directions[mask].reshape(CHANNELS, -1)
+    directions = pair.directions[mask].reshape(-1, MAP_CELLS)
     return np.asarray((centred * directions).sum(axis=0) / np.sqrt(spread), np.float32)
 
 

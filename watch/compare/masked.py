@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sakigake.fingerprint.layout_map import CHANNELS
+from sakigake.fingerprint.layout_map import SIDE
 
 Matrix = NDArray[np.float32]
+CELLS = SIDE * SIDE
 
 # Of an empty cell, against a mean of about one: that there is nothing counts a little.
 _LEAST_WEIGHT = np.float32(0.05)
@@ -33,8 +34,8 @@ class Masked:
 
 
 def masked(maps: Matrix) -> Masked:
-    """Return unit maps (rows of channels x cells, each channel around its mean) made ready for comparing."""
-    cells = maps.reshape(len(maps), CHANNELS, -1)
+    """Return unit maps (rows of channels x 256 cells, each channel around its mean) made ready for comparing."""
+    cells = maps.reshape(len(maps), -1, CELLS)
     energy = np.square(cells).sum(axis=1)
     weights = energy / (energy.mean(axis=1, keepdims=True) + 1e-9) + _LEAST_WEIGHT
     sums = weights.sum(axis=1)
@@ -54,8 +55,9 @@ def under(seen: Masked, masks: Masked) -> Matrix:
     spread = seen.energy @ masks.weights.T
     for start in range(0, len(seen.maps), _BLOCK):
         block = slice(start, start + _BLOCK)
-        # One product for all channels: strided slices of each would be copied twelve times.
-        sums = seen.maps[block].reshape(-1, masks.weights.shape[1]) @ masks.weights.T
-        spread[block] -= np.square(sums).reshape(-1, CHANNELS, sums.shape[1]).sum(axis=1) / masks.sums
+        # One product for all channels: strided slices of each would be copied each time.
+        rows = seen.maps[block]
+        sums = rows.reshape(-1, CELLS) @ masks.weights.T
+        spread[block] -= np.square(sums).reshape(len(rows), -1, sums.shape[1]).sum(axis=1) / masks.sums
     # An empty map has no length; the least weight keeps all others far above this.
     return np.asarray(agreed / np.sqrt(np.maximum(spread, 1e-6)), np.float32)

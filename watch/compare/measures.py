@@ -14,6 +14,7 @@ from sakigake.fingerprint.colour import shrink_thumb_v1
 from sakigake.fingerprint.layout_map import CHANNELS
 from sakigake.fingerprint.vector import V1, VERSION, Descriptors
 from watch.compare.masked import Masked, masked, under
+from watch.compare.sharpened import sharpened
 
 Matrix = NDArray[np.float32]
 Ready = Matrix | Masked
@@ -89,6 +90,7 @@ def _maps(ready: Ready) -> Masked:
 
 LAYOUT, EDGES, COLOURS = "layout_map_v1", "edge_layout_v1", "oklab_thumb_8_v1"
 _GRADIENT = "gradient_v1"
+SHARP = "layout_sharpened"  # made of the rows of LAYOUT
 PARTS: Mapping[str, Mapping[str, Callable[[Sequence[Descriptors]], Matrix]]] = {
     V1: {EDGES: _edges, _GRADIENT: _gradients, COLOURS: _thumbs},
     VERSION: {LAYOUT: _layouts, EDGES: _edges, COLOURS: _thumbs},
@@ -99,8 +101,8 @@ _THUMBNAILS = Measure(COLOURS, COLOURS, 0.10, _cosine)
 MEASURES: Mapping[str, tuple[Measure, ...]] = {
     V1: (_EDGE_LAYOUT, Measure(_GRADIENT, _GRADIENT, 0.03, _cosine), _THUMBNAILS),
     VERSION: (
-        Measure("layout_on_stage_v1", LAYOUT, 0.03, _on_stage),
-        Measure("layout_on_post_v1", LAYOUT, 0.03, _on_post),
+        Measure("layout_on_stage_v2", SHARP, 0.03, _on_stage),
+        Measure("layout_on_post_v2", SHARP, 0.03, _on_post),
         _EDGE_LAYOUT,
         _THUMBNAILS,
     ),
@@ -118,5 +120,10 @@ def rows_of(pictures: Sequence[Descriptors]) -> dict[str, Matrix]:
 
 
 def prepared(rows: Mapping[str, Matrix]) -> dict[str, Ready]:
-    """Return the rows of each part ready for comparing."""
-    return {name: masked(values) if name == LAYOUT else values for name, values in rows.items()}
+    """Return the rows of each part ready for comparing, and the learned maps sharpened as well as they are."""
+    ready: dict[str, Ready] = {
+        name: masked(values) if name == LAYOUT else values for name, values in rows.items()
+    }
+    if LAYOUT in rows:
+        ready[SHARP] = masked(sharpened(rows[LAYOUT]))
+    return ready
