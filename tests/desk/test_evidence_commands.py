@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from desk.commands.export import parse_stages
+from desk.commands.export import _unstamped, parse_stages
 from sakigake.errors import UsageError
+from sakigake.evidence.package import Exported
 from sakigake.timeline import keys
 from tests.evidence.conftest import Recorder, record
 
@@ -148,3 +149,20 @@ def test_stage_lists() -> None:
     for bad in ("", "x", "4-1", "20-30", "1,,2", "-3", "１"):
         with pytest.raises(UsageError):
             parse_stages(bad, known)
+
+
+@pytest.mark.parametrize(
+    ("stages", "timed", "key"),
+    [(3, 3, "not-stamped"), (3, 1, "not-stamped-part"), (3, 0, "not-stamped-untimed")],
+)
+def test_an_export_speaks_of_times_only_where_there_are_some(stages: int, timed: int, key: str) -> None:
+    done = Exported(Path("pack.zip"), stages, 5, 0, stamped=False, timed=timed)
+    assert _unstamped(done) == f"export.{key}"
+
+
+def test_an_export_without_any_time_says_that_nothing_in_it_says_when(home: Path) -> None:
+    for lang, told in (("en", "nothing in it says when"), ("ja", "いつのものかを示すものは入っていません")):
+        done = sakigake(home, "export", "--no-stamp", "-o", str(home / f"{lang}.zip"), lang=lang)
+        assert done.returncode == 0
+        assert told in done.stdout
+        assert {"en": "keep theirs", "ja": "段階のトークンはそのまま"}[lang] not in done.stdout
