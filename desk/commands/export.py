@@ -139,9 +139,15 @@ def export(  # noqa: PLR0917 - click passes by name
         click.echo(words.text("export.headless"))
     _tell_what_lacks(done, found.id, closed=is_closed(store, found) and not done.unsealed, behind=behind)
     if not done.stamped:
-        told = "export.not-stamped" if done.tokens or done.blocks else "export.not-stamped-untimed"
-        click.echo(words.text(told, why=why or words.text("export.no-answer")))
+        click.echo(words.text(_unstamped(done), why=why or words.text("export.no-answer"), timed=done.timed))
     click.echo(words.text("export.look", page="index.html", path=done.path))
+
+
+def _unstamped(done: "Exported") -> str:
+    """Return the key of what is said where the package has no token: that of the stages which have a time keep it."""
+    if done.timed == done.stages:
+        return "export.not-stamped"
+    return "export.not-stamped-part" if done.timed else "export.not-stamped-untimed"
 
 
 def _tell_what_lacks(done: "Exported", session: str, *, closed: bool, behind: bool) -> None:

@@ -47,7 +47,7 @@ class Exported:
     """What was written.
 
     `tokens` counts those of authorities we know, `untrusted` the others; `blocks` proofs of Bitcoin blocks, `unsealed`
-    newer entries that no checkpoint covers yet, `forgotten` stages left out.
+    newer entries that no checkpoint covers yet, `forgotten` stages left out, `timed` stages with a token or block over them.
     """
 
     path: Path
@@ -59,6 +59,7 @@ class Exported:
     blocks: int = 0
     untrusted: int = 0
     fingerprints: tuple[int, ...] = ()
+    timed: int = 0
 
 
 def export(
@@ -132,6 +133,7 @@ def export(
     if token:
         contents[layout.STAMP] = token
     _write(contents, out)
+    covered = max([0, *(each.size for each in stamps), *(each.size for each in held)])
     return Exported(
         path=out,
         stages=len(stages),
@@ -145,6 +147,7 @@ def export(
             for entry in stages
             if layout.stage(entry.seq, "fp.bin") in contents and entry.seq in hidden
         ),
+        timed=sum(entry.seq < covered for entry in stages),
         untrusted=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents) - len(stamps),
     )
 

@@ -11,8 +11,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from desk.commands.export import parse_stages
+from desk.commands.export import _unstamped, parse_stages
 from sakigake.errors import SakigakeError, UsageError
+from sakigake.evidence.package import Exported
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline import keys
 from tests.capture.test_record_disk import remount, small_disk
@@ -243,3 +244,20 @@ def test_an_authority_that_does_not_answer_has_an_exit_code(home: Path) -> None:
     assert told.returncode == 5, told.stderr
     assert "No time authority answered" in told.stderr
     assert "1 tokens are still waiting" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("stages", "timed", "key"),
+    [(3, 3, "not-stamped"), (3, 1, "not-stamped-part"), (3, 0, "not-stamped-untimed")],
+)
+def test_an_export_speaks_of_times_only_where_there_are_some(stages: int, timed: int, key: str) -> None:
+    done = Exported(Path("pack.zip"), stages, 5, 0, stamped=False, timed=timed)
+    assert _unstamped(done) == f"export.{key}"
+
+
+def test_an_export_without_any_time_says_that_nothing_in_it_says_when(home: Path) -> None:
+    for lang, told in (("en", "nothing in it says when"), ("ja", "いつのものかを示すものは入っていません")):
+        done = sakigake(home, "export", "--no-stamp", "-o", str(home / f"{lang}.zip"), lang=lang)
+        assert done.returncode == 0
+        assert told in done.stdout
+        assert {"en": "keep theirs", "ja": "段階のトークンはそのまま"}[lang] not in done.stdout

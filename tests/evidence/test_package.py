@@ -126,7 +126,7 @@ def test_answers_of_the_unknown_are_counted_apart(tmp_path: Path, record: Record
     recorded = record(seal=seal)
     trust = Trust().with_roots(roots, "one")
     done = recorded.export(tmp_path / "pack.zip", trust)
-    assert (done.tokens, done.untrusted) == (6, 2)
+    assert (done.tokens, done.untrusted, done.timed) == (6, 2, 4)
     report = verify(tmp_path / "pack.zip", trust)
     assert report.untrusted_tokens == 2
 
