@@ -458,3 +458,15 @@ def test_a_server_without_tls_is_refused_under_https() -> None:
         with Fetcher(guard, Limits(total_s=0.5)) as fetcher, pytest.raises(NetworkError) as caught:
             fetcher.get(site.url("/", "https"))
     assert caught.value.code in {"fetch-tls", "fetch-too-slow"}
+
+
+def test_connections_under_tls_are_kept_as_well(certificate: tuple[Path, bytes]) -> None:
+    """Session tickets of TLS 1.3, which come unasked, must not be taken for the server's end of the connection."""
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    with (
+        serving({"/": answer(PNG)}, secured(certificate[0])) as site,
+        reaching(site, None, trusting) as fetcher,
+    ):
+        digests = {fetcher.get(site.url("/", "https")).certificate_sha256 for _ in range(5)}
+        assert site.connections == 1
+    assert digests == {hashlib.sha256(certificate[1]).hexdigest()}
