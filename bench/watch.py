@@ -101,6 +101,7 @@ def extend(database: Path, folder: Path, works: int) -> None:
         [kept.codes, *(coding.codes(piece.astype(np.float32)) for piece in pieces)],
         [kept.fine.run(0, len(kept.fine)), *pieces],
     )
+    kept.fine.close()
     fine_path.unlink()
 
 
@@ -210,6 +211,10 @@ def measure(side: str, setting: Setting) -> dict[str, Any]:
     quick = run(side, setting, world, setting.posts, 0)
     world.close()
     pace = setting.posts / quick["seconds"]
+    print(
+        f"{side}: {pace:.1f} posts/s, {1000 * quick['cpu_s'] / setting.posts:.1f} ms CPU a post",
+        file=sys.stderr,
+    )
     posts = max(LATENCY_POSTS, int(LATENCY_S * pace / 2))
     world = World(setting, posts, max(LATENCY_ALERTS, posts // EVERY))
     slow = run(side, setting, world, posts, pace / 2)

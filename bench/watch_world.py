@@ -87,8 +87,10 @@ class World:
 
     def file(self, number: int) -> bytes:
         """Return the file of a post."""
-        files = self.own if number in self.matches else self.files
-        return files[number % len(files)] + number.to_bytes(8, "big")
+        if number in self.matches:
+            at = sorted(self.matches).index(number)
+            return self.own[at % len(self.own)] + number.to_bytes(8, "big")
+        return self.files[number % len(self.files)] + number.to_bytes(8, "big")
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ class FineRows:
 
     def __init__(self, stream: io.FileIO | None, start: int, size: int, count: int) -> None:
         self._stream, self._start, self._size, self._count = stream, start, size, count
+        if stream is not None:
+            weakref.finalize(self, stream.close)  # whoever forgets an index must not keep its file open
 
     def __len__(self) -> int:
         return self._count

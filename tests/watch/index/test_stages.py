@@ -13,7 +13,7 @@ from sakigake.model import EntryType
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.ledger import Fingerprint, Ledger
 from tests.watch.studio import START, Studio, drawing, pictures, record, redrawn
-from watch.index import cache, stages
+from watch.index import cache, coding, stages
 from watch.index.look import first_look
 from watch.index.stages import StageIndex
 
@@ -100,11 +100,10 @@ def test_what_was_forgotten_is_gone_from_the_index_and_its_file(store: SqliteSto
     with StageIndex.open(store, tmp_path) as index:
         assert index.stages == stages_before - len(studio.seqs[2:])
         assert index.rows < rows_before
-    kept = cache.read(
-        tmp_path / cache.NAME, stages.coding.VERSION, stages.coding.CODE_BYTES, stages.coding.FINE
-    )
+    kept = cache.read(tmp_path / cache.NAME, coding.VERSION, coding.CODE_BYTES, coding.FINE)
     assert kept
     assert len(kept.fine) == index_rows(store, tmp_path)
+    kept.fine.close()
 
 
 def index_rows(store: SqliteStore, folder: Path) -> int:
@@ -144,7 +143,6 @@ def test_a_folder_that_cannot_be_written_costs_only_the_cache(
 
 def test_stages_of_an_older_fingerprint_are_named(store: SqliteStore, tmp_path: Path) -> None:
     older = record(store, [drawing(11, 7)], fingerprint=fingerprint_v1)
-    assert older.session
     with StageIndex.open(store, tmp_path) as index:
         assert index.others() == [older.session.id]
         assert (index.stages, index.rows) == (1, 0)
