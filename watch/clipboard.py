@@ -63,11 +63,13 @@ def let_go(post: Post, home: Path) -> None:
 
 
 def _commands() -> tuple[tuple[str, ...], ...]:
+    # Each in a branch of its own, so that the type checker reads the one of its platform alone.
     if sys.platform == "darwin":
         return _MAC
-    if sys.platform == "win32":
+    elif sys.platform == "win32":  # noqa: RET505
         return _WINDOWS
-    return (*_WAYLAND, *_X11) if os.environ.get("WAYLAND_DISPLAY") else (*_X11, *_WAYLAND)
+    else:
+        return (*_WAYLAND, *_X11) if os.environ.get("WAYLAND_DISPLAY") else (*_X11, *_WAYLAND)
 
 
 def _ask(command: tuple[str, ...]) -> bytes:
