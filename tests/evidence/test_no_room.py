@@ -6,25 +6,29 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from bench.attack_scene import Hand, drawing, pack, png, sealed
+from desk.commands.verify import _shows
 from desk.commands.verify import verify as verify_command
+from sakigake import words
 from sakigake.anchor.trust import Trust
 from sakigake.errors import VerificationError
 from sakigake.evidence import layout
-from sakigake.evidence.standalone import joined
+from sakigake.evidence.standalone import joined, wording
 from sakigake.evidence.standalone import main as alone
 from sakigake.evidence.standalone.certificates import read_root
 from sakigake.evidence.standalone.entries import jcs
 from sakigake.evidence.standalone.rules import RefusedError
 from sakigake.evidence.standalone.whole import check as check_alone
 from sakigake.evidence.verify import verify
-from sakigake.model import EntryType
+from sakigake.model import EntryType, Interval
 from sakigake.timeline.entry import MAX_LEVELS, canonical, parse_canonical
 from tests.evidence.conftest import Recorder
 
@@ -175,6 +179,7 @@ def test_no_name_steers_the_terminal(
     assert not CONTROL.search(capsys.readouterr().out)
 
 
+UNTIMED = {"en": "Nothing that was counted says when", "ja": "いつだったかを示すものはありません"}
 CLAIM = {"en": "had these pictures", "ja": "これらの画像を"}
 SOME = {"en": "had the pictures that are shown", "ja": "示された画像を"}
 NONE = {"en": "No picture is shown", "ja": "画像は示されていないので"}
@@ -209,20 +214,37 @@ def test_no_picture_is_claimed_that_is_not_shown(
     recorded.export(tmp_path / "some.zip", chosen=[first, third], without_picture=[second])
     recorded.export(tmp_path / "none.zip", chosen=[], without_picture=[third])
     for told in told_by_both(tmp_path / "all.zip", lang, capsys):
-        assert CLAIM[lang] in told
+        assert UNTIMED[lang] in told
+        assert CLAIM[lang] not in told
         assert HIDDEN[lang] not in told
     for told in told_by_both(tmp_path / "some.zip", lang, capsys):
         assert CLAIM[lang] not in told
-        assert SOME[lang] in told
+        assert UNTIMED[lang] in told
         assert told.count(HIDDEN[lang]) == 1
         assert UNBOUND[lang] not in told
     for told in told_by_both(tmp_path / "none.zip", lang, capsys):
         assert CLAIM[lang] not in told
-        assert SOME[lang] not in told
-        assert NONE[lang] in told
+        assert UNTIMED[lang] in told
         assert HIDDEN[lang] in told
     assert json_of_both(tmp_path / "all.zip", capsys) == [[(True, False)] * 3] * 2
     assert json_of_both(tmp_path / "some.zip", capsys) == [[(True, False), (False, False), (True, False)]] * 2
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("pictures", [(True, True), (True, False), (False, False)])
+def test_with_times_pictures_are_claimed_as_far_as_they_are_shown(
+    pictures: tuple[bool, ...], lang: str
+) -> None:
+    now = datetime.now(UTC)
+    stages = [SimpleNamespace(interval=Interval(None, now), picture=each) for each in pictures]
+    project = words.text(_shows(SimpleNamespace(stages=stages)), lang)
+    found = {"stages": [{"not_after": now, "picture": each} for each in pictures]}
+    own = (wording.EN if lang == "en" else wording.JA)[alone.limits(found)]
+    for told in (project, own):
+        assert (CLAIM[lang] in told) is all(pictures)
+        assert (SOME[lang] in told) is (any(pictures) and not all(pictures))
+        assert (NONE[lang] in told) is not any(pictures)
+        assert UNTIMED[lang] not in told
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
@@ -236,7 +258,7 @@ def test_a_stage_that_opens_nothing_says_so(
     (tmp_path / "bare.zip").write_bytes(pack(bare.contents()))
     for told in told_by_both(tmp_path / "bare.zip", lang, capsys):
         assert UNBOUND[lang] in told
-        assert NONE[lang] in told
+        assert UNTIMED[lang] in told
         assert CLAIM[lang] not in told
     assert json_of_both(tmp_path / "bare.zip", capsys) == [[(False, True)]] * 2
 
