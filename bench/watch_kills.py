@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -133,26 +133,35 @@ class Life:
         )
         self.begun = threading.Event()
         self.said: list[str] = []
-        threading.Thread(target=self._listen, daemon=True).start()
-        threading.Thread(target=self._drain, daemon=True).start()
+        self._readers = [threading.Thread(target=each, daemon=True) for each in (self._listen, self._drain)]
+        for each in self._readers:
+            each.start()
 
     def _listen(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append(line)
-            if "Watching" in line:
-                self.begun.set()
+        with self.process.stderr as lines:
+            for line in lines:
+                self.said.append(line)
+                if "Watching" in line:
+                    self.begun.set()
         self.begun.set()
 
     def _drain(self) -> None:
         assert self.process.stdout is not None
-        for _ in self.process.stdout:
-            continue
+        with self.process.stdout as lines:
+            for _ in lines:
+                continue
 
     def kill(self) -> None:
         """Kill it as nothing else can be killed."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.end(30)
+
+    def end(self, timeout_s: float) -> None:
+        """Wait for its end, and for all that it said."""
+        self.process.wait(timeout_s)
+        for each in self._readers:
+            each.join(5)
 
 
 def set_up(home: Path, site: str, stream: Jetstream) -> str:
@@ -199,6 +208,7 @@ def run(kills: int, posts: int, seed: int, home: Path) -> dict[str, Any]:
         stream = stack.enter_context(jetstream())
         server = ThreadingHTTPServer(("127.0.0.1", 0), world.handler())
         server.daemon_threads = True
+        stack.callback(server.server_close)
         stack.callback(server.shutdown)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         session = set_up(home, f"127.0.0.1:{server.server_port}", stream)
@@ -207,7 +217,7 @@ def run(kills: int, posts: int, seed: int, home: Path) -> dict[str, Any]:
         first_life = Life(
             home, "--once"
         )  # from here on the stream is followed: what is told later is not missed
-        first_life.process.wait(START_S)
+        first_life.end(START_S)
         for kill in range(kills):
             ids += tell(stream, len(ids), posts * (kill + 1) // kills)
             in_window = kill % 3 == 2
@@ -249,8 +259,8 @@ def last_lives(home: Path, posts: int, world: World, findings: int) -> int:
     """Let the watcher work off the rest; returns how many lives that took (messages put off wait for their time)."""
     for life in range(1, 6):
         last = Life(home, "--once")
-        last.process.wait(600)
-        with sqlite3.connect(home / "watch.db") as db:
+        last.end(600)
+        with closing(sqlite3.connect(home / "watch.db")) as db:
             left = db.execute("SELECT count(*) FROM posts WHERE state = 'waiting'").fetchone()[0]
             there = db.execute("SELECT count(*) FROM posts").fetchone()[0]
         if not left and there == posts and len(world.keys) == findings:
@@ -271,7 +281,7 @@ def check_bundle(home: Path, name: str) -> bool:
 def count(path: Path, ids: list[str], session: str, world: World) -> dict[str, Any]:
     """Hold the store and the receiver against what was told."""
     expected = {idempotency(SOURCE, ids[number], 0, session) for number in range(EVERY - 1, len(ids), EVERY)}
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
 
         def rows(query: str) -> list[tuple[Any, ...]]:
             return db.execute(query).fetchall()
