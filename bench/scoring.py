@@ -8,9 +8,20 @@ import numpy as np
 from bench.protocol import Mask, Views
 from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import Descriptors
+from watch.compare import crops
 from watch.compare.calibration import Calibration, Channel, Kind, combine
 from watch.compare.cohort import Cohort
-from watch.compare.engine import FULL, VIEWS, Gallery, comparable, gallery, kind_of, score_views
+from watch.compare.engine import (
+    CROPS,
+    FULL,
+    VIEWS,
+    Gallery,
+    comparable,
+    gallery,
+    kind_of,
+    parts_of,
+    score_views,
+)
 from watch.compare.measures import Matrix, names
 
 REFUSED = np.float32(-99.0)  # of a post or a stage that carries too little
@@ -54,7 +65,8 @@ def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort)
     shape = (len(posts), stages.size)
     measures = names(cohort.fingerprint)
     normalised = {view: {name: np.zeros(shape, np.float32) for name in measures} for view in VIEWS}
-    present = {view: np.zeros(len(posts), np.bool_) for view in VIEWS}
+    normalised |= {view: {name: np.full(shape, crops.NONE) for name in crops.MEASURES} for view in CROPS}
+    present = {view: np.zeros(len(posts), np.bool_) for view in (*VIEWS, *CROPS)}
     for row, post in enumerate(posts):
         kept, _ = comparable(post)
         seen = [view for view in VIEWS if view in kept]
@@ -65,6 +77,10 @@ def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort)
             present[view][row] = True
             for name in measures:
                 normalised[view][name][row] = values[name][number]
+        for view, found in parts_of(kept, stages).items():
+            present[view][row] = True
+            for name, values_of in found.normalised.items():
+                normalised[view][name][row] = values_of
     return Scores(normalised, present, usable)
 
 
