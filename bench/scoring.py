@@ -1,6 +1,7 @@
 """Scores of many posts against many stages, as the product computes them, and as matrices for counting."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ from watch.compare.engine import (
 )
 from watch.compare.measures import Matrix, names
 
+_BLOCK = 32
+_shared: dict[str, tuple[Gallery, Mask, Cohort]] = {}  # what each process of a pool works with
 REFUSED = np.float32(-99.0)  # of a post or a stage that carries too little
 
 
@@ -60,6 +63,28 @@ def ready(stages: Sequence[Descriptors], cohort: Cohort) -> tuple[Gallery, Mask]
     return gallery(stages, cohort), usable
 
 
+def score_all(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort, jobs: int = 2) -> Scores:
+    """Score every view of many posts against every stage, by some processes."""
+    blocks = [posts[start : start + _BLOCK] for start in range(0, len(posts), _BLOCK)]
+    with ProcessPoolExecutor(
+        jobs, initializer=_shared.update, initargs=({"all": (stages, usable, cohort)},)
+    ) as pool:
+        parts = list(pool.map(_score_block, blocks))
+    first = parts[0]
+    return Scores(
+        {
+            view: {name: np.concatenate([part.normalised[view][name] for part in parts]) for name in values}
+            for view, values in first.normalised.items()
+        },
+        {view: np.concatenate([part.present[view] for part in parts]) for view in first.present},
+        usable,
+    )
+
+
+def _score_block(posts: Sequence[Views]) -> Scores:
+    return score(posts, *_shared["all"])
+
+
 def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort) -> Scores:
     """Score every view of every post against every stage."""
     shape = (len(posts), stages.size)
@@ -77,7 +102,7 @@ def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort)
             present[view][row] = True
             for name in measures:
                 normalised[view][name][row] = values[name][number]
-        for view, found in parts_of(kept, stages).items():
+        for view, found in parts_of(kept, stages.canvases).items():
             present[view][row] = True
             for name, values_of in found.normalised.items():
                 normalised[view][name][row] = values_of

@@ -104,9 +104,7 @@ def placed_v1(votes: Votes, windows: list[tuple[Window, bool]]) -> Placed:
         edges.append(np.sqrt(coarse[..., :BINS]).reshape(-1, BINS).T)
         thumbs.append(coarse[..., BINS:].reshape(-1, 3).T)
     maps = layout_map.run(np.stack(stems), layout_map.load())
-    return Placed(
-        maps.reshape(len(windows), layout_map.CHANNELS, -1), np.stack(edges), np.stack(thumbs)
-    )
+    return Placed(maps.reshape(len(windows), layout_map.CHANNELS, -1), np.stack(edges), np.stack(thumbs))
 
 
 def _pooled(votes: Floats, window: Window, cells: int) -> Floats:

@@ -21,16 +21,19 @@ from sakigake.fingerprint.placed import Placed, Window, placed_v1, votes_v1
 from sakigake.fingerprint.vector import Descriptors
 from watch.compare import cohort as cohorts
 from watch.compare.cohort import top
-from watch.compare.masked import Masked
-from watch.compare.measures import CHROMA_WEIGHT, EDGES, LAYOUT, Matrix
-from watch.compare.windowed import Layouts, Lines, correlate, energy_weights, on_stage
-from watch.compare.windows import Searched, basis, ranges, refine, search, searched
+from watch.compare.explain import Agreement
+from watch.compare.masked import Masked, masked
+from watch.compare.measures import CHROMA_WEIGHT, EDGES, LAYOUT, Matrix, rows_of
+from watch.compare.windowed import Layouts, Lines, contributions, correlate, energy_weights, on_stage
+from watch.compare.windows import Searched, basis, covered, ranges, refine, search, searched
 
 NONE = np.float32(-99)  # of a stage that was no candidate: no window of it fits the post
 ON_STAGE, ON_POST, COLOURS = "layout_on_stage_v1", "layout_on_post_v1", "oklab_placed_v1"
 MEASURES = (ON_STAGE, ON_POST, EDGES, COLOURS)
 _FIRST, _KEPT = 6, 3  # stages that are refined, of each hand; candidates that are compared, of both
 _NEARLY = 0.75  # of the best stage's score in the search: what lies below is not refined
+# In the refined search: half of the unrelated posts stay below it against 1,000 stages, and cost nothing more.
+_LEAST = 0.235
 _LAYOUT_FLOOR, _EDGE_FLOOR = 0.03, 0.02
 _NEIGHBOUR = 0.8  # cosine of two maps from which on two stages are steps of one drawing
 _CELLS = SIDE * SIDE
@@ -101,14 +104,17 @@ def canvases(stages: Sequence[Descriptors], layouts: Masked, edges: Matrix) -> C
     )
 
 
-def find(plain: Descriptors, mirrored: Descriptors, stages: Canvases) -> tuple[Found, Found]:
+def find(
+    plain: Descriptors, mirrored: Descriptors, stages: Canvases, without: int | None = None
+) -> tuple[Found, Found]:
     """Return how a post and its mirror image fit into windows of stages; `plain` has its picture.
 
-    Raises ValueError when it has none.
+    The stage `without` is passed over: a work among others is no likeness of itself. Raises ValueError when `plain` has
+    no picture.
     """
     if plain.square is None:
         raise ValueError("a post without its picture")
-    chosen = _candidates((plain, mirrored), stages)
+    chosen = _candidates((plain, mirrored), stages, without)
     count = len(stages.layouts.weights)
     empty = [Found({}, {}, {}) for _ in range(2)]
     for found in empty:
@@ -120,19 +126,43 @@ def find(plain: Descriptors, mirrored: Descriptors, stages: Canvases) -> tuple[F
     return empty[0], empty[1]
 
 
-def _candidates(hands: Iterable[Descriptors], stages: Canvases) -> list[_Candidate]:
+def agreement_in_part(post: Descriptors, stage: Descriptors, window: Window, *, mirrored: bool) -> Agreement:
+    """Return where a post, put into a window of a stage, agrees with it: maps of the stage, empty outside the window.
+
+    Each adds up to its correlation. Raises ValueError when the post has no picture.
+    """
+    if post.square is None:
+        raise ValueError("a post without its picture")
+    rows = rows_of([stage])
+    layouts = masked(rows[LAYOUT])
+    canvas = canvases([stage], layouts, rows[EDGES])
+    placed = placed_v1(votes_v1(post.square), [(window, mirrored)])
+    cover = covered(window)
+    both = cover * layouts.weights[0], energy_weights(placed.layout, cover[None])[0]
+    layout = sum(
+        contributions(canvas.layouts.plain.maps[0], placed.layout[0], weights) / 2 for weights in both
+    )
+    edges = contributions(canvas.edges.maps[0], placed.edges[0], cover)
+    colours = contributions(canvas.thumbs.maps[0], _tones(placed.thumbs)[0], cover)
+    return Agreement(*(np.asarray(each, np.float32).reshape(SIDE, SIDE) for each in (layout, edges, colours)))
+
+
+def _candidates(hands: Iterable[Descriptors], stages: Canvases, without: int | None) -> list[_Candidate]:
     """Return the stages and windows that fit best, of both hands together, the best first."""
     maps = [post.layout.astype(np.float32) for post in hands]
     scores = [search(each, stages.searched) for each in maps]
+    if without is not None:
+        for values in scores:
+            values[without] = 0
     least = _NEARLY * max(float(each.max()) for each in scores)
     found = []
     for mirrored, (each, values) in enumerate(zip(maps, scores, strict=True)):
         first = np.argsort(-values, kind="stable")[:_FIRST]
-        first = first[values[first] >= least]
+        first = first[values[first] >= max(least, 1e-6)]
         for stage, (score, rows, columns) in zip(first, refine(each, stages.searched, first), strict=True):
             found.append(_Candidate(score, bool(mirrored), int(stage), rows, columns))
     found.sort(key=lambda each: -each.score)
-    return found[:_KEPT]
+    return [each for each in found[:_KEPT] if each.score >= _LEAST]
 
 
 def _compare(chosen: Sequence[_Candidate], placed: Placed, stages: Canvases, found: Sequence[Found]) -> None:
@@ -145,7 +175,8 @@ def _compare(chosen: Sequence[_Candidate], placed: Placed, stages: Canvases, fou
     # The cohort sees both in one go: the post where it lies, and the part of the stage as large as a picture.
     both = np.concatenate([placed.layout, parts])
     by_picture = top(
-        correlate(null.layouts.plain, both, np.concatenate([weights, energy_weights(parts, whole)])).T, _LAYOUT_FLOOR
+        correlate(null.layouts.plain, both, np.concatenate([weights, energy_weights(parts, whole)])).T,
+        _LAYOUT_FLOOR,
     )
     by_cohort = top(on_stage(null.layouts, both, np.concatenate([cover, whole])).T, _LAYOUT_FLOOR)
     by_edges = top(correlate(null.edges, placed.edges, cover).T, _EDGE_FLOOR)
@@ -174,7 +205,9 @@ def _compare(chosen: Sequence[_Candidate], placed: Placed, stages: Canvases, fou
         _fill(found[each.mirrored], each, rows, raw, scores)
 
 
-def _fill(found: Found, best: _Candidate, rows: list[int], raw: dict[str, Matrix], scores: dict[str, Matrix]) -> None:
+def _fill(
+    found: Found, best: _Candidate, rows: list[int], raw: dict[str, Matrix], scores: dict[str, Matrix]
+) -> None:
     """Enter a candidate and its neighbours, none of which was found by itself: they count for no more than it does."""
     for place, row in enumerate(rows):
         if row in found.windows and row != best.stage:

@@ -136,11 +136,22 @@ def gallery(stages: Sequence[Descriptors], cohort: Cohort) -> Gallery:
     """Return the stages made ready; raises UsageError when their fingerprints are of different versions."""
     for stage in stages:
         require_same_version(stage.version, cohort.fingerprint)
-    rows = rows_of(stages)
-    ready = prepared(rows)
-    layouts = ready.get(LAYOUT)
-    parts = crops.canvases(stages, layouts, rows[EDGES]) if isinstance(layouts, Masked) else None
-    return Gallery(ready, cohorts.beside_stages(cohort, ready), len(stages), stages[0].version, parts)
+    ready = prepared(rows_of(stages))
+    return Gallery(
+        ready,
+        cohorts.beside_stages(cohort, ready),
+        len(stages),
+        stages[0].version,
+        canvases_of(stages, ready),
+    )
+
+
+def canvases_of(stages: Sequence[Descriptors], ready: Mapping[str, Ready]) -> Canvases | None:
+    """Return stages made ready for looking for parts of them; nothing for those of the first version."""
+    layouts, edges = ready.get(LAYOUT), ready[EDGES]
+    if not isinstance(layouts, Masked) or isinstance(edges, Masked):
+        return None
+    return crops.canvases(stages, layouts, edges)
 
 
 def match(
@@ -155,7 +166,7 @@ def match(
     )
     windows: dict[str, Mapping[int, Window]] = {}
     kind = kind_of(names)
-    for name, found in parts_of(views, stages).items():
+    for name, found in parts_of(views, stages.canvases).items():
         if name in calibration.views:
             names, windows[name] = (*names, name), found.windows
             raw[name], normalised[name] = found.raw, found.normalised
@@ -178,12 +189,14 @@ def innermost(views: Collection[str]) -> str:
     raise KeyError(FULL)
 
 
-def parts_of(views: Mapping[str, Descriptors], stages: Gallery) -> dict[str, crops.Found]:
+def parts_of(
+    views: Mapping[str, Descriptors], stages: Canvases | None, without: int | None = None
+) -> dict[str, crops.Found]:
     """Return how a post fits into parts of stages, by view; nothing when it or they are of the first version."""
     name = innermost(views)
-    if stages.canvases is None or MIRRORED[name] not in views or views[name].square is None:
+    if stages is None or MIRRORED[name] not in views or views[name].square is None:
         return {}
-    return dict(zip(CROPS, crops.find(views[name], views[MIRRORED[name]], stages.canvases), strict=True))
+    return dict(zip(CROPS, crops.find(views[name], views[MIRRORED[name]], stages, without), strict=True))
 
 
 def score_views(

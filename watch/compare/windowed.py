@@ -75,6 +75,18 @@ def correlate(seen: Lines, placed: Matrix, weights: Matrix) -> Matrix:
     return np.asarray(agreed / np.sqrt(np.maximum(spread, 0) + ground + 1e-12), np.float32)
 
 
+def contributions(seen: Matrix, placed: Matrix, weights: Matrix) -> Matrix:
+    """Return what each cell (256) adds to the weighted correlation of two maps (channels x cells)."""
+
+    def centred(maps: Matrix) -> Matrix:
+        middle = maps - (maps @ weights / weights.sum())[:, None]
+        return np.asarray(
+            middle / np.sqrt(max(float((np.square(middle) @ weights).sum()), 1e-12)), np.float32
+        )
+
+    return np.asarray((centred(seen) * centred(placed)).sum(axis=0) * weights, np.float32)
+
+
 def on_stage(stages: Layouts, placed: Matrix, cover: Matrix) -> Matrix:
     """Return the correlations (n x u) of layout maps weighed by what the stages have in the cells of each window."""
     count, channels, cells = stages.directions.shape
@@ -83,7 +95,9 @@ def on_stage(stages: Layouts, placed: Matrix, cover: Matrix) -> Matrix:
     total = stages.weights @ cover.T
     agreed = stages.directions.reshape(count, -1) @ covered.reshape(windows, -1).T
     sums = (stages.directions.reshape(-1, cells) @ cover.T).reshape(count, channels, windows)
-    seen = (stages.weights @ covered.reshape(-1, cells).T).reshape(count, windows, channels).transpose(0, 2, 1)
+    seen = (
+        (stages.weights @ covered.reshape(-1, cells).T).reshape(count, windows, channels).transpose(0, 2, 1)
+    )
     agreed -= (sums * seen).sum(axis=1) / total
     spread = stages.energy @ cover.T - np.square(sums).sum(axis=1) / total
     ground = _GROUND * np.outer(stages.energy.sum(axis=1), cover.sum(axis=1)) / cells

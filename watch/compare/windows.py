@@ -22,6 +22,9 @@ from watch.compare.measures import Matrix
 LEAST, MOST = 11, 15  # cells of a side that a post may show
 _KEPT = 6  # directions among the channels, which have nine tenths of the energy
 _PARTS = 8  # of a cell
+# Of what a stage has, in a window, for its share of the stage: nobody crops to the part where nothing is, and there
+# anything fits.
+LEAST_SHARE = 0.75
 # Of a stage's energy, in a window of the same share: a window of empty ground would match by an accident.
 _GROUND = np.float32(0.3)
 
@@ -49,11 +52,27 @@ class Ranges:
         )
 
 
+def covered(window: Window) -> Matrix:
+    """Return how much of each cell of a stage (256) a window covers."""
+    edges = np.arange(SIDE + 1, dtype=np.float32) / SIDE
+
+    def line(start: float, share: float) -> Matrix:
+        return np.asarray(
+            np.maximum(np.minimum(edges[1:], start + share) - np.maximum(edges[:-1], start), 0) * SIDE
+        )
+
+    return (
+        np.outer(line(window.top, window.height), line(window.left, window.width)).astype(np.float32).ravel()
+    )
+
+
 @cache
 def ranges() -> Ranges:
     """Return all ranges."""
     found = [
-        (half / 2, start / 2) for half in range(2 * LEAST, 2 * MOST + 2) for start in range(2 * SIDE - half + 1)
+        (half / 2, start / 2)
+        for half in range(2 * LEAST, 2 * MOST + 2)
+        for start in range(2 * SIDE - half + 1)
     ]
     resample = np.stack([_resampling(size, start) for size, start in found])
     size, start = (np.array(each, np.float32) for each in zip(*found, strict=True))
@@ -65,7 +84,7 @@ def _resampling(size: float, start: float) -> Matrix:
     matrix = np.zeros((SIDE, SIDE), np.float32)
     for part in range(SIDE * _PARTS):
         at = ((part + 0.5) / _PARTS - start) / size * SIDE - 0.5
-        if not -0.5 <= at <= SIDE - 0.5:
+        if not 0 <= at + 0.5 <= SIDE:
             continue
         lower = min(max(int(np.floor(at)), 0), SIDE - 2)
         upper = min(max(at - lower, 0.0), 1.0)
@@ -116,7 +135,9 @@ def searched(maps: Matrix, chosen: Matrix, usable: NDArray[np.bool_]) -> Searche
     spread = energy @ flat.T - np.square(np.matmul(few, flat.T)).sum(axis=1) / area
     ground = _GROUND * energy.sum(axis=1, keepdims=True) * area / SIDE**2
     inverse = usable[:, None] / np.sqrt(np.maximum(spread, 0) + ground + 1e-12)
-    return Searched(chosen, few.reshape(len(few), -1, SIDE, SIDE), np.ascontiguousarray(inverse.T, np.float32))
+    return Searched(
+        chosen, few.reshape(len(few), -1, SIDE, SIDE), np.ascontiguousarray(inverse.T, np.float32)
+    )
 
 
 def search(post: Matrix, stages: Searched) -> Matrix:
@@ -150,12 +171,16 @@ def refine(post: Matrix, stages: Searched, chosen: NDArray[np.intp]) -> list[tup
     found = []
     for number in chosen:
         stage = stages.maps[number]
-        columns = (stage.reshape(-1, SIDE) @ side).reshape(-1, count, SIDE).transpose(1, 0, 2).reshape(count, -1)
+        columns = (
+            (stage.reshape(-1, SIDE) @ side).reshape(-1, count, SIDE).transpose(1, 0, 2).reshape(count, -1)
+        )
         energy = np.square(stage).sum(axis=0)
         sums = np.matmul(np.matmul(every.cover, stage), every.cover.T)
-        spread = np.maximum(every.cover @ energy @ every.cover.T - np.square(sums).sum(axis=0) / area, 0)
+        inside = every.cover @ energy @ every.cover.T
+        held = inside >= LEAST_SHARE * energy.sum() * area / SIDE**2
+        spread = np.maximum(inside - np.square(sums).sum(axis=0) / area, 0)
         spread += _GROUND * energy.sum() * area / SIDE**2 + 1e-12
-        scores = np.where(alike, rows @ columns.T / np.sqrt(spread) / length, -np.inf)
+        scores = np.where(alike & held, rows @ columns.T / np.sqrt(spread) / length, -np.inf)
         best = int(scores.argmax())
         found.append((float(scores.flat[best]), *divmod(best, count)))
     return found
