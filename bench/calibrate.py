@@ -46,9 +46,9 @@ COLOUR = {"oklab_thumb_8_v1": 1.0}
 # How the budget of false alarms is spent on posts of each kind; each sums up to 1. What a frame shows is mostly wanted
 # without it, while a drawing on white was most often posted with its margins.
 SHARES = {
-    Kind.PLAIN: {FULL: 0.52, MIRROR: 0.25, CROP: 0.15, CROP_MIRROR: 0.08},
-    Kind.MARGINS: {FULL: 0.46, MIRROR: 0.14, TRIM: 0.12, TRIM_MIRROR: 0.05, CROP: 0.15, CROP_MIRROR: 0.08},
-    Kind.FRAMED: {FULL: 0.13, MIRROR: 0.05, FRAME: 0.42, FRAME_MIRROR: 0.17, CROP: 0.15, CROP_MIRROR: 0.08},
+    Kind.PLAIN: {FULL: 0.62, MIRROR: 0.20, CROP: 0.12, CROP_MIRROR: 0.06},
+    Kind.MARGINS: {FULL: 0.54, MIRROR: 0.14, TRIM: 0.10, TRIM_MIRROR: 0.04, CROP: 0.12, CROP_MIRROR: 0.06},
+    Kind.FRAMED: {FULL: 0.18, MIRROR: 0.06, FRAME: 0.43, FRAME_MIRROR: 0.15, CROP: 0.12, CROP_MIRROR: 0.06},
 }
 OF_CHANNEL = {"shape": 0.88, "colour": 0.12}
 CHANNELS = {"shape": SHAPE, "colour": COLOUR}
