@@ -22,11 +22,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.protocol import Corpus, Layout, Mask, Views, lay_out, read, views_of
-from bench.scoring import Scores, best_wrong, ready, score
+from bench.scoring import Scores, best_wrong, ready, score_all
 from sakigake.fingerprint.vector import VERSION
 from watch.compare import cohort as cohorts
 from watch.compare.calibration import Channel, Kind, Tail
-from watch.compare.engine import FRAME, FRAME_MIRROR, FULL, MIRROR, TRIM, TRIM_MIRROR, VIEWS
+from watch.compare.engine import (
+    CROP,
+    CROP_MIRROR,
+    CROPS,
+    FRAME,
+    FRAME_MIRROR,
+    FULL,
+    MIRROR,
+    TRIM,
+    TRIM_MIRROR,
+    VIEWS,
+)
 from watch.compare.measures import Matrix
 
 ABOVE = 0.1  # the tail is fitted to the best-scoring tenth of unrelated posts
@@ -35,12 +46,22 @@ COLOUR = {"oklab_thumb_8_v1": 1.0}
 # How the budget of false alarms is spent on posts of each kind; each sums up to 1. What a frame shows is mostly wanted
 # without it, while a drawing on white was most often posted with its margins.
 SHARES = {
-    Kind.PLAIN: {FULL: 0.80, MIRROR: 0.20},
-    Kind.MARGINS: {FULL: 0.65, MIRROR: 0.15, TRIM: 0.15, TRIM_MIRROR: 0.05},
-    Kind.FRAMED: {FULL: 0.28, MIRROR: 0.08, FRAME: 0.50, FRAME_MIRROR: 0.14},
+    Kind.PLAIN: {FULL: 0.62, MIRROR: 0.20, CROP: 0.12, CROP_MIRROR: 0.06},
+    Kind.MARGINS: {FULL: 0.54, MIRROR: 0.14, TRIM: 0.10, TRIM_MIRROR: 0.04, CROP: 0.12, CROP_MIRROR: 0.06},
+    Kind.FRAMED: {FULL: 0.18, MIRROR: 0.06, FRAME: 0.43, FRAME_MIRROR: 0.15, CROP: 0.12, CROP_MIRROR: 0.06},
 }
 OF_CHANNEL = {"shape": 0.88, "colour": 0.12}
 CHANNELS = {"shape": SHAPE, "colour": COLOUR}
+# In a part of a stage the few candidates are compared by everything at once: there colours do not search by themselves.
+OF_PART = {"shape": 1.0}
+PART_CHANNELS = {
+    "shape": {
+        "layout_on_stage_v1": 0.5,
+        "layout_on_post_v1": 0.5,
+        "edge_layout_v1": 0.3,
+        "oklab_placed_v1": 0.2,
+    }
+}
 SOME, STRONG = 0.01, 0.001  # of unrelated posts against a gallery
 GRID = tuple(round(0.1 * step, 1) for step in range(-10, 101))
 LEAST_SOURCE = 20
@@ -73,9 +94,10 @@ def fit(parts: Sequence[Part], posts: Sequence[Mask], stages: Sequence[Mask]) ->
         return best_wrong(values[chosen], against[chosen])
 
     fitted: Fitted = {}
-    for view in VIEWS:
+    for view in (*VIEWS, *CROPS):
         channels = []
-        for name, weights in CHANNELS.items():
+        of_channel, chosen_channels = (OF_PART, PART_CHANNELS) if view in CROPS else (OF_CHANNEL, CHANNELS)
+        for name, weights in chosen_channels.items():
             tails = {
                 measure: tail(
                     np.concatenate(
@@ -99,7 +121,7 @@ def fit(parts: Sequence[Part], posts: Sequence[Mask], stages: Sequence[Mask]) ->
             ]
             joint = tail(np.concatenate([best(n, view, values) for n, values in enumerate(voted)]))
             shares = {
-                kind: round(share[view] * OF_CHANNEL[name], 4)
+                kind: round(share[view] * of_channel[name], 4)
                 for kind, share in SHARES.items()
                 if view in share
             }
@@ -268,19 +290,19 @@ def _tail(fitted: Tail) -> dict[str, float]:
     return {"start": round(fitted.start, 4), "scale": round(fitted.scale, 4), "above": fitted.above}
 
 
-def all_views(corpus: Corpus, files: Sequence[str], attack: str = "none") -> list[Views]:
-    """Return the views of many posts, by two processes."""
+def all_views(corpus: Corpus, files: Sequence[str], attack: str = "none", jobs: int = 2) -> list[Views]:
+    """Return the views of many posts, by some processes."""
     blocks = [files[start : start + 64] for start in range(0, len(files), 64)]
-    with ProcessPoolExecutor(max_workers=2) as pool:
+    with ProcessPoolExecutor(max_workers=jobs) as pool:
         done = pool.map(partial(views_of, corpus.folder, attack=attack), blocks)
         return [views for block in done for views in block]
 
 
-def scored(layout: Layout, views: dict[str, Views]) -> Scores:
+def scored(layout: Layout, views: dict[str, Views], jobs: int) -> Scores:
     """Return the scores of a layout whose pictures' views are known."""
     cohort = cohorts.load()
     stages, usable = ready([views[file][FULL] for file in layout.stages], cohort)
-    return score([views[file] for file in layout.posts], stages, usable, cohort)
+    return score_all([views[file] for file in layout.posts], stages, usable, cohort, jobs)
 
 
 def main() -> int:
@@ -288,12 +310,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     corpus = read(options.corpus)
     layouts = [lay_out(corpus, half=half) for half in (0, 1)]
     files = sorted({file for layout in layouts for file in (*layout.posts, *layout.stages)})
-    views = dict(zip(files, all_views(corpus, files), strict=True))
-    parts = [(layout, scored(layout, views)) for layout in layouts]
+    views = dict(zip(files, all_views(corpus, files, jobs=options.jobs), strict=True))
+    parts = [(layout, scored(layout, views, options.jobs)) for layout in layouts]
     others = leave_sources_out(corpus, parts)
     margins = others.margins()
     made, left_out = record(corpus, parts, margins), others.figures(margins) | {"margins": margins}

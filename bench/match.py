@@ -22,7 +22,7 @@ from bench.calibrate import all_views, genre
 from bench.ladder import RUNGS, rung
 from bench.peers import available, scores
 from bench.protocol import ATTACKS, Corpus, Layout, Mask, lay_out, picture, read
-from bench.scoring import best_wrong, charged, ready, score
+from bench.scoring import best_wrong, charged, ready, score_all
 from sakigake import resources
 from sakigake.fingerprint import layout_map
 from sakigake.fingerprint.vector import fingerprint_v2, unpack
@@ -140,21 +140,25 @@ def oracle(layout: Layout, values: Matrix) -> dict[str, float]:
     }
 
 
-def ours(corpus: Corpus, layout: Layout, folder: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def ours(
+    corpus: Corpus, layout: Layout, folder: Path | None, jobs: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return our figures and what comparing costs; sheets of misses and alarms go to `folder`, if any."""
     cohort, calibration = cohorts.load(), calibrations.load()
     files = sorted({*layout.posts, *layout.stages})
-    views = dict(zip(files, all_views(corpus, files), strict=True))
+    views = dict(zip(files, all_views(corpus, files, jobs=jobs), strict=True))
     stages, usable = ready([views[file][FULL] for file in layout.stages], cohort)
     outputs = [pair.post for pair in layout.pairs]
 
     def scored(posts: Sequence[Any]) -> Matrix:
-        values = score(posts, stages, usable, cohort).surprise(calibration.views)
+        values = score_all(posts, stages, usable, cohort, jobs).surprise(calibration.views)
         return charged(calibration, values, stages.size)
 
     values = scored([views[file] for file in layout.posts])
     attacked = {
-        attack: scored(all_views(corpus, outputs, attack)) if attack != "none" else values[: len(outputs)]
+        attack: scored(all_views(corpus, outputs, attack, jobs))
+        if attack != "none"
+        else values[: len(outputs)]
         for attack in ATTACKS
     }
     levels = {"some": calibration.some, "strong": calibration.strong}
@@ -215,10 +219,11 @@ def main() -> int:
     parser.add_argument(
         "--sheets", type=Path, help="write sheets of the worst misses and alarms to this folder"
     )
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     corpus = read(options.corpus)
     layout = lay_out(corpus, loose=options.loose)
-    figures, spent = ours(corpus, layout, options.sheets)
+    figures, spent = ours(corpus, layout, options.sheets, options.jobs)
     peers: dict[str, Any] = {}
     for name, describe in available().items():
         outputs = [pair.post for pair in layout.pairs]

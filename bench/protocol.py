@@ -23,6 +23,7 @@ from watch.compare.engine import post_views
 
 STAGES = 1000
 IMG2IMG = "img2img"
+RELATED = Path(__file__).with_name("related.csv")
 _IMG2IMG = ("img2img", "image-to-image", "sdedit")
 ATTACKS = ("none", "mirror", "crop", "ui", "recompress", "all")
 
@@ -105,7 +106,21 @@ def read(folder: Path) -> Corpus:
     )
     timelines = tuple(row["file"] for row in _rows(folder / "timelines.csv"))
     families = {row["file"]: row["family"] for row in _rows(folder / "families.csv")}
-    return Corpus(folder, pairs, timelines, negatives, families)
+    return Corpus(folder, pairs, timelines, negatives, related(families, _rows(RELATED)))
+
+
+def related(families: Mapping[str, str], rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return families with more pictures that show one thing, as `bench/related.csv` names them, each with a reason.
+
+    Who labels a corpus compares whole pictures; that one is a part of another, or its line art, is seen when a matcher
+    puts both at the top of its list.
+    """
+    joined = dict(families)
+    for row in rows:
+        one, other = (joined.get(row[name], row[name]) for name in ("file", "other"))
+        joined = {file: one if family == other else family for file, family in joined.items()}
+        joined[row["file"]] = joined[row["other"]] = one
+    return joined
 
 
 def stated(text: str) -> str:

@@ -1,6 +1,7 @@
 """Scores of many posts against many stages, as the product computes them, and as matrices for counting."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,24 @@ import numpy as np
 from bench.protocol import Mask, Views
 from sakigake.fingerprint.information import information
 from sakigake.fingerprint.vector import Descriptors
+from watch.compare import crops
 from watch.compare.calibration import Calibration, Channel, Kind, combine
 from watch.compare.cohort import Cohort
-from watch.compare.engine import FULL, VIEWS, Gallery, comparable, gallery, kind_of, score_views
+from watch.compare.engine import (
+    CROPS,
+    FULL,
+    VIEWS,
+    Gallery,
+    comparable,
+    gallery,
+    kind_of,
+    parts_of,
+    score_views,
+)
 from watch.compare.measures import Matrix, names
 
+_BLOCK = 32
+_shared: dict[str, tuple[Gallery, Mask, Cohort]] = {}  # what each process of a pool works with
 REFUSED = np.float32(-99.0)  # of a post or a stage that carries too little
 
 
@@ -49,12 +63,35 @@ def ready(stages: Sequence[Descriptors], cohort: Cohort) -> tuple[Gallery, Mask]
     return gallery(stages, cohort), usable
 
 
+def score_all(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort, jobs: int = 2) -> Scores:
+    """Score every view of many posts against every stage, by some processes."""
+    blocks = [posts[start : start + _BLOCK] for start in range(0, len(posts), _BLOCK)]
+    with ProcessPoolExecutor(
+        jobs, initializer=_shared.update, initargs=({"all": (stages, usable, cohort)},)
+    ) as pool:
+        parts = list(pool.map(_score_block, blocks))
+    first = parts[0]
+    return Scores(
+        {
+            view: {name: np.concatenate([part.normalised[view][name] for part in parts]) for name in values}
+            for view, values in first.normalised.items()
+        },
+        {view: np.concatenate([part.present[view] for part in parts]) for view in first.present},
+        usable,
+    )
+
+
+def _score_block(posts: Sequence[Views]) -> Scores:
+    return score(posts, *_shared["all"])
+
+
 def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort) -> Scores:
     """Score every view of every post against every stage."""
     shape = (len(posts), stages.size)
     measures = names(cohort.fingerprint)
     normalised = {view: {name: np.zeros(shape, np.float32) for name in measures} for view in VIEWS}
-    present = {view: np.zeros(len(posts), np.bool_) for view in VIEWS}
+    normalised |= {view: {name: np.full(shape, crops.NONE) for name in crops.MEASURES} for view in CROPS}
+    present = {view: np.zeros(len(posts), np.bool_) for view in (*VIEWS, *CROPS)}
     for row, post in enumerate(posts):
         kept, _ = comparable(post)
         seen = [view for view in VIEWS if view in kept]
@@ -65,6 +102,10 @@ def score(posts: Sequence[Views], stages: Gallery, usable: Mask, cohort: Cohort)
             present[view][row] = True
             for name in measures:
                 normalised[view][name][row] = values[name][number]
+        for view, found in parts_of(kept, stages.canvases).items():
+            present[view][row] = True
+            for name, values_of in found.normalised.items():
+                normalised[view][name][row] = values_of
     return Scores(normalised, present, usable)
 
 

@@ -174,7 +174,8 @@ class Finding:
 
     `stage` is the best fitting entry, `first_stage`..`last_stage` the range that fits nearly as well; the order
     rests on the whole range (`draft`). `earliest` is the first stage that is alike at all: a post cannot be said to be
-    older than what that one already shows. `reason` is a slug that says why an answer is `order_unclear` or
+    older than what that one already shows. `part` is the part of the best stage that the post shows, None for all of it:
+    top, left, height, width in shares of its sides. `reason` is a slug that says why an answer is `order_unclear` or
     `not_comparable`.
     """
 
@@ -197,3 +198,4 @@ class Finding:
     post_digest: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
     earliest: int | None = None
+    part: tuple[float, float, float, float] | None = None

@@ -1,7 +1,7 @@
 """One post against the recorded stages of one or more sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -177,6 +177,7 @@ def compare(
         last_stage=last if found else None,
         earliest=earliest if found else None,
         view=part.match.names[part.match.views[spot]],
+        part=astuple(window) if (window := part.match.window(spot)) else None,
         compared=total,
         scores=part.match.scores(spot),
         counts=part.known.count(surprise),

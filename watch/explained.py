@@ -16,12 +16,14 @@ import numpy as np
 
 from sakigake import durable, words
 from sakigake.errors import SakigakeError, UsageError
+from sakigake.fingerprint.placed import Window
 from sakigake.fingerprint.vector import unpack
 from sakigake.fingerprint.views import Floats, Pixels
 from sakigake.model import Finding
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import parse_picture
 from watch.compare import engine
+from watch.compare.crops import agreement_in_part
 from watch.compare.explain import Agreement, agreement
 from watch.sanitise import load_picture
 
@@ -33,7 +35,10 @@ _PAPER, _EMPTY = 255, 225
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """The post in the view that fitted best, the stage's picture unless it was not kept, and where they agree."""
+    """The post in the view that fitted best, the stage's picture unless it was not kept, and where they agree.
+
+    A post that shows a part of the stage lies on an empty canvas, where the stage has that part.
+    """
 
     post: Pixels
     stage: Pixels | None
@@ -67,15 +72,37 @@ def explain_pixels(store: Store, pictures: Path, pixels: Pixels, finding: Findin
     if stored is None or stored.fingerprint is None:
         raise ValueError("a finding without a stage")
     version = finding.fingerprint_version
-    view = engine.post_views(pixels, version)[finding.view]
+    views = engine.post_views(pixels, version)
     kept = None
     if stored.opening:
         name = parse_picture(stored.opening).file
         place = pictures / name[:2] / f"{name}{SUFFIX}"
         kept = load_picture(place)[0] if place.is_file() else None
-    return Explained(
-        engine.view_pixels(pixels, finding.view, version), kept, agreement(view, unpack(stored.fingerprint))
+    stage = unpack(stored.fingerprint)
+    if finding.part is None:
+        view = views[finding.view]
+        return Explained(engine.view_pixels(pixels, finding.view, version), kept, agreement(view, stage))
+    window, mirrored = Window(*finding.part), finding.view == engine.CROP_MIRROR
+    seen = engine.innermost(engine.comparable(views)[0])
+    post = engine.view_pixels(pixels, engine.MIRRORED[seen] if mirrored else seen, version)
+    maps = agreement_in_part(views[seen], stage, window, mirrored=mirrored)
+    return Explained(_put(post, window, kept), kept, maps)
+
+
+def _put(post: Pixels, window: Window, stage: Pixels | None) -> Pixels:
+    """Return a post on an empty canvas in the shape of the stage, or, without its picture, of a whole post."""
+    height, width = (
+        (round(post.shape[0] / window.height), round(post.shape[1] / window.width))
+        if stage is None
+        else stage.shape[:2]
     )
+    canvas = np.full((height, width, 3), _EMPTY, np.uint8)
+    top, left = round(window.top * height), round(window.left * width)
+    bottom = min(height, max(top + 1, round((window.top + window.height) * height)))
+    right = min(width, max(left + 1, round((window.left + window.width) * width)))
+    size = (right - left, bottom - top)
+    canvas[top:bottom, left:right] = cv2.resize(post, size, interpolation=cv2.INTER_AREA)
+    return canvas
 
 
 def legend(explained: Explained, finding: Finding, lang: str | None = None) -> list[str]:

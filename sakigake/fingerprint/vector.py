@@ -70,6 +70,7 @@ class Descriptors:
     `layout` 3072 (version 2), `edges` 1536 and `gradients` 576 (version 1) int8, each to be read as a direction only
     (its length is lost); `thumb` OKLab float32, 32x32x3 in version 1 and 16x16x3 in version 2; `pdq` 256 bool;
     `coverage` the share of cells with an edge in them, `contrast` the standard deviation of OKLab over the thumbnail.
+    `square` is the picture itself, 128 x 128 BGR, of a post that may be put into a part of a stage; it is never stored.
     """
 
     version: str
@@ -80,6 +81,7 @@ class Descriptors:
     pdq: NDArray[np.bool_]
     coverage: float
     contrast: float
+    square: Pixels | None = None
 
 
 def fingerprint_v2(pixels: Pixels) -> bytes:
@@ -94,10 +96,10 @@ def pack_v2(reduced: Reduced) -> bytes:
     stem = layout_map.stem_of_v1(lab)
     layout = layout_map.run(stem[None], layout_map.load())[0]
     return _packed_v2(
-        lab,
-        angle,
-        strength,
         bytes(layout_map.SIZE) if _is_plain(reduced) else _direction(layout),
+        edges.edge_layout_v1(angle, strength),
+        colour.oklab_thumb_v2(lab),
+        _measures(strength, colour.oklab_thumb_v1(lab)),
         reduced.luma,
     )
 
@@ -109,21 +111,22 @@ def pack_both_v2(reduced: Reduced) -> tuple[bytes, bytes]:
     stem = layout_map.stem_of_v1(lab)
     layouts = layout_map.run(np.stack([stem, layout_map.mirror_stem(stem)]), layout_map.load())
     one, other = (bytes(layout_map.SIZE) if _is_plain(reduced) else _direction(each) for each in layouts)
-    turned = np.asarray((np.pi - angle[:, ::-1]) % np.pi, np.float32)
+    lines = edges.edge_layout_v1(angle, strength)
+    thumb = colour.oklab_thumb_v2(lab)
+    measures = _measures(strength, colour.oklab_thumb_v1(lab))
     return (
-        _packed_v2(lab, angle, strength, one, reduced.luma),
-        _packed_v2(lab[:, ::-1], turned, strength[:, ::-1], other, reduced.luma[:, ::-1]),
+        _packed_v2(one, lines, thumb, measures, reduced.luma),
+        _packed_v2(other, edges.mirrored(lines), thumb[:, ::-1], measures, reduced.luma[:, ::-1]),
     )
 
 
-def _packed_v2(lab: Floats, angle: Floats, strength: Floats, layout: bytes, luma: Floats) -> bytes:
-    thumb = colour.oklab_thumb_v2(lab)
+def _packed_v2(layout: bytes, lines: Floats, thumb: Floats, measures: bytes, luma: Floats) -> bytes:
     parts = (
         _NET,
-        _measures(strength, colour.oklab_thumb_v1(lab)),
+        measures,
         np.packbits(dct.pdq_v1(luma)).tobytes(),
         layout,
-        _direction(edges.edge_layout_v1(angle, strength)),
+        _direction(lines),
         _tones(thumb),
     )
     body = b"".join(parts)

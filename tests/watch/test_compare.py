@@ -18,7 +18,7 @@ from sakigake.model import Likeness
 from tests.watch.studio import drawing, pictures, redrawn
 from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
-from watch.compare import engine
+from watch.compare import crops, engine
 from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Channel, Kind, Tail, combine, upper_bound
 from watch.compare.measures import MEASURES, PARTS, names, prepared, rows_of
@@ -53,10 +53,14 @@ def test_the_calibration_that_ships_fits_the_cohort_and_the_fingerprint(version:
     assert calibration.fingerprint == version
     cohort = resources.read_bytes(f"{cohorts.NAMES[version]}.npz")
     assert record["cohort"]["sha256"] == hashlib.sha256(cohort).hexdigest()
-    own = set(engine.VIEWS) - ({engine.FRAME, engine.FRAME_MIRROR} if version == V1 else set())
+    # The first version knows neither frames nor parts of a stage.
+    added = {engine.FRAME, engine.FRAME_MIRROR, *engine.CROPS}
+    own = {*engine.VIEWS, *engine.CROPS} - (added if version == V1 else set())
     assert set(calibration.views) == own
     channels = [channel for row in calibration.views.values() for channel in row]
-    assert {name for channel in channels for name in channel.weights} == set(names(version))
+    for view, row in calibration.views.items():
+        measures = crops.MEASURES if view in engine.CROPS else names(version)
+        assert {name for channel in row for name in channel.weights} == set(measures)
     for kind in Kind if version == VERSION else [Kind.MARGINS]:
         assert sum(channel.shares.get(kind, 0) for channel in channels) == pytest.approx(1)
     assert calibration.strong >= 3

@@ -11,7 +11,7 @@ import pytest
 from bench import match
 from bench.ladder import RUNGS, SIDE
 from bench.ladder import redrawn as rung_of
-from bench.protocol import ATTACKS, attacked, lay_out, read, source_of
+from bench.protocol import ATTACKS, attacked, lay_out, read, related, source_of
 from tests.watch.studio import drawing, redrawn
 
 HEADS = {
@@ -200,3 +200,12 @@ def test_a_higher_rung_of_the_ladder_keeps_less() -> None:
     first = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(float)
     away = [np.abs(each - first).mean() for each in made]
     assert away[0] < away[3] < away[-1]
+
+
+def test_pictures_named_as_related_join_their_families() -> None:
+    families = {"a": "1", "b": "1", "c": "2", "d": "3"}
+    rows = [{"file": "b", "other": "c"}, {"file": "e", "other": "f"}]
+    joined = related(families, rows)
+    assert joined["a"] == joined["b"] == joined["c"] != joined["d"]
+    assert joined["e"] == joined["f"] not in {joined["a"], joined["d"]}
+    assert families["c"] == "2"

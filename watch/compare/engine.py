@@ -1,13 +1,14 @@
 """Comparing a post with recorded stages: every view of the post with every stage, on one calibrated scale."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sakigake.fingerprint.frame import frame_v1
 from sakigake.fingerprint.information import information
+from sakigake.fingerprint.placed import Window
 from sakigake.fingerprint.vector import (
     V1,
     VERSION,
@@ -20,14 +21,21 @@ from sakigake.fingerprint.vector import (
 from sakigake.fingerprint.views import Pixels, reduce_v1, trim_v1
 from sakigake.model import Score
 from watch.compare import cohort as cohorts
+from watch.compare import crops
 from watch.compare.calibration import Calibration, Kind, combine
 from watch.compare.cohort import Against, Cohort
-from watch.compare.measures import MEASURES, Matrix, Ready, prepared, rows_of
+from watch.compare.crops import Canvases
+from watch.compare.masked import Masked
+from watch.compare.measures import EDGES, LAYOUT, MEASURES, Matrix, Ready, prepared, rows_of
 
 FULL, MIRROR, TRIM, TRIM_MIRROR = "full", "mirror", "trim", "trim-mirror"
 FRAME, FRAME_MIRROR = "frame", "frame-mirror"
 MIRRORED = {FULL: MIRROR, TRIM: TRIM_MIRROR, FRAME: FRAME_MIRROR}
 VIEWS = (FULL, MIRROR, TRIM, TRIM_MIRROR, FRAME, FRAME_MIRROR)
+# A part of a stage, seen in the innermost of these views: without a frame, or margins, if the post has any.
+CROP, CROP_MIRROR = "crop", "crop-mirror"
+CROPS = (CROP, CROP_MIRROR)
+_INNERMOST = (FRAME, TRIM, FULL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +46,7 @@ class Gallery:
     against: dict[str, Against]
     size: int
     version: str
+    canvases: Canvases | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +58,11 @@ class Match:
     names: tuple[str, ...]
     raw: Mapping[str, Mapping[str, Matrix]]
     normalised: Mapping[str, Mapping[str, Matrix]]
+    windows: Mapping[str, Mapping[int, Window]] = field(default_factory=dict)
+
+    def window(self, stage: int) -> Window | None:
+        """Return the part of a stage that the post shows, None when it was seen as the whole of it."""
+        return self.windows.get(self.names[self.views[stage]], {}).get(stage)
 
     def scores(self, stage: int) -> tuple[Score, ...]:
         """Return each measure's score of one stage in the view that fitted best."""
@@ -86,7 +100,8 @@ def post_views(pixels: Pixels, version: str = VERSION) -> dict[str, Descriptors]
     for name, picture in shown(pixels, version).items():
         reduced = reduce_v1(picture)
         both = (pack_v1(reduced), pack_v1(reduced.mirrored())) if version == V1 else pack_both_v2(reduced)
-        found[name], found[MIRRORED[name]] = map(unpack, both)
+        plain, found[MIRRORED[name]] = map(unpack, both)
+        found[name] = replace(plain, square=reduced.square)
     return found
 
 
@@ -122,7 +137,21 @@ def gallery(stages: Sequence[Descriptors], cohort: Cohort) -> Gallery:
     for stage in stages:
         require_same_version(stage.version, cohort.fingerprint)
     ready = prepared(rows_of(stages))
-    return Gallery(ready, cohorts.beside_stages(cohort, ready), len(stages), stages[0].version)
+    return Gallery(
+        ready,
+        cohorts.beside_stages(cohort, ready),
+        len(stages),
+        stages[0].version,
+        canvases_of(stages, ready),
+    )
+
+
+def canvases_of(stages: Sequence[Descriptors], ready: Mapping[str, Ready]) -> Canvases | None:
+    """Return stages made ready for looking for parts of them; nothing for those of the first version."""
+    layouts, edges = ready.get(LAYOUT), ready[EDGES]
+    if not isinstance(layouts, Masked) or isinstance(edges, Masked):
+        return None
+    return crops.canvases(stages, layouts, edges)
 
 
 def match(
@@ -132,30 +161,48 @@ def match(
     names = tuple(name for name in VIEWS if name in views and name in calibration.views)
     for name in names:
         require_same_version(views[name].version, stages.version)
-    raw, normalised = score_views([views[name] for name in names], stages, cohort)
-    surprise = np.stack(
-        [
-            combine(
-                calibration.views[name],
-                {key: values[number] for key, values in normalised.items()},
-                kind_of(names),
-            )
-            for number, name in enumerate(names)
-        ]
+    raw, normalised = (
+        _by_view(names, each) for each in score_views([views[name] for name in names], stages, cohort)
     )
+    windows: dict[str, Mapping[int, Window]] = {}
+    kind = kind_of(names)
+    for name, found in parts_of(views, stages.canvases).items():
+        if name in calibration.views:
+            names, windows[name] = (*names, name), found.windows
+            raw[name], normalised[name] = found.raw, found.normalised
+    surprise = np.stack([combine(calibration.views[name], normalised[name], kind) for name in names])
     return Match(
         surprise=surprise.max(axis=0),
         views=surprise.argmax(axis=0),
         names=names,
-        raw=_by_view(names, raw),
-        normalised=_by_view(names, normalised),
+        raw=raw,
+        normalised=normalised,
+        windows=windows,
     )
+
+
+def innermost(views: Collection[str]) -> str:
+    """Return the view that crops are looked for in; raises KeyError when none of them is there."""
+    for name in _INNERMOST:
+        if name in views:
+            return name
+    raise KeyError(FULL)
+
+
+def parts_of(
+    views: Mapping[str, Descriptors], stages: Canvases | None, without: int | None = None
+) -> dict[str, crops.Found]:
+    """Return how a post fits into parts of stages, by view; nothing when it or they are of the first version."""
+    name = innermost(views)
+    if stages is None or MIRRORED[name] not in views or views[name].square is None:
+        return {}
+    return dict(zip(CROPS, crops.find(views[name], views[MIRRORED[name]], stages, without), strict=True))
 
 
 def score_views(
     views: Sequence[Descriptors], stages: Gallery, cohort: Cohort
 ) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
-    """Return raw and normalised scores (views x stages) by measure."""
+    """Return raw and normalised scores (views x stages) by measure, of views that show the whole of a stage."""
     ready = prepared(rows_of(views))
     beside = cohorts.beside_posts(cohort, ready)
     raw = {

@@ -21,8 +21,8 @@ from watch.compare.sharpened import sharpened
 class Agreement:
     """Contributions by cell, rows from top to bottom; float32.
 
-    `layout` 16 x 16 adds up to the mean of the two masked correlations, `edges` 16 x 16 and `colours` 8 x 8 to their
-    cosines. `layout` is None for fingerprints of version 1, which have no learned map.
+    `layout` 16 x 16 adds up to the mean of the two masked correlations, `edges` 16 x 16 and `colours` 8 x 8 (of a part of
+    a stage 16 x 16) to their cosines. `layout` is None for fingerprints of version 1, which have no learned map.
     """
 
     layout: Matrix | None

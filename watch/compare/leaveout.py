@@ -14,7 +14,8 @@ from sakigake.fingerprint.vector import Descriptors
 from watch.compare import cohort as cohorts
 from watch.compare.calibration import Calibration, combine
 from watch.compare.cohort import TOP, Against, Cohort
-from watch.compare.engine import FULL, VIEWS, kind_of
+from watch.compare.crops import Canvases
+from watch.compare.engine import FULL, VIEWS, canvases_of, kind_of, parts_of
 from watch.compare.measures import MEASURES, Matrix, Ready, prepared, rows_of
 
 _BLOCK = 512  # stages at a time, which bounds the memory
@@ -34,6 +35,7 @@ class _Side:
 
     ready: Mapping[str, Ready]
     beside: Mapping[str, Against]
+    canvases: Canvases | None = None
 
 
 def leave_one_out(
@@ -60,7 +62,7 @@ def leave_one_out(
             if left is not None:
                 scores[np.arange(len(pictures)), left] = -np.inf
             beside[each.name] = left_out(scores, size, each.floor)
-        return _Side(ready, beside)
+        return _Side(ready, beside, None if seen else canvases_of(pictures, ready))
 
     blocks = [stages[start : start + _BLOCK] for start in range(0, len(stages), _BLOCK)]
     sides = [side(block, None, seen=False) for block in blocks]
@@ -74,8 +76,10 @@ def leave_one_out(
         plain = _Side(post.ready, alone)
         for start, block in zip(range(0, len(stages), _BLOCK), sides, strict=True):
             found = _surprise(names, plain, block, work, calibration)
-            against_stages[work, start : start + _BLOCK] = found
-        against_works[work] = _surprise(names, post, others, work, calibration)
+            parts = _in_parts(views, block, calibration)
+            against_stages[work, start : start + _BLOCK] = np.maximum(found, parts)
+        found = _surprise(names, post, others, work, calibration)
+        against_works[work] = np.maximum(found, _in_parts(views, others, calibration, work))
         against_works[work, work] = -np.inf
     return LeftOut(against_stages, against_works)
 
@@ -94,6 +98,20 @@ def left_out(scores: Matrix, own: int, floor: float) -> Against:
     mean = (best.sum(axis=1, keepdims=True) - gone) / TOP
     spread = np.sqrt(np.maximum((np.square(best).sum(axis=1, keepdims=True) - gone**2) / TOP - mean**2, 0))
     return Against(np.asarray(mean + middle, np.float32), np.asarray(np.maximum(spread, floor), np.float32))
+
+
+def _in_parts(
+    views: Mapping[str, Descriptors], stages: _Side, calibration: Calibration, without: int | None = None
+) -> Matrix:
+    """Return the largest surprise over parts of each stage; no own work is in the cohort that these are held against."""
+    found = parts_of(views, stages.canvases, without)
+    kind = kind_of(views)
+    values = [
+        combine(calibration.views[view], each.normalised, kind)
+        for view, each in found.items()
+        if view in calibration.views
+    ]
+    return np.asarray(np.stack(values).max(axis=0) if values else -np.inf, np.float32)
 
 
 def _surprise(

@@ -15,7 +15,7 @@ Matrix = NDArray[np.float32]
 CELLS = SIDE * SIDE
 
 # Of an empty cell, against a mean of about one: that there is nothing counts a little.
-_LEAST_WEIGHT = np.float32(0.05)
+LEAST_WEIGHT = np.float32(0.05)
 _BLOCK = 256  # pictures at a time, which bounds the memory
 
 
@@ -37,7 +37,7 @@ def masked(maps: Matrix) -> Masked:
     """Return unit maps (rows of channels x 256 cells, each channel around its mean) made ready for comparing."""
     cells = maps.reshape(len(maps), -1, CELLS)
     energy = np.square(cells).sum(axis=1)
-    weights = energy / (energy.mean(axis=1, keepdims=True) + 1e-9) + _LEAST_WEIGHT
+    weights = energy / (energy.mean(axis=1, keepdims=True) + 1e-9) + LEAST_WEIGHT
     sums = weights.sum(axis=1)
     means = np.einsum("ncx,nx->nc", cells, weights) / sums[:, None]
     centred = cells - means[..., None]

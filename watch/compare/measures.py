@@ -20,7 +20,7 @@ Matrix = NDArray[np.float32]
 Ready = Matrix | Masked
 
 COLOUR_SIDE = 8
-_CHROMA_WEIGHT = 2.0
+CHROMA_WEIGHT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def _thumbs(pictures: Sequence[Descriptors]) -> Matrix:
     """Return OKLab thumbnails of 8 x 8 around their mean, so that a colour cast over the whole picture is no matter."""
     small = np.stack([shrink_thumb_v1(picture.thumb, COLOUR_SIDE) for picture in pictures])
     centred = small - small.mean(axis=(1, 2), keepdims=True)
-    centred[..., 1:] *= _CHROMA_WEIGHT
+    centred[..., 1:] *= CHROMA_WEIGHT
     return unit(centred.reshape(len(pictures), -1))
 
 
