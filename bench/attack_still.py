@@ -4,6 +4,7 @@ All are by the key's holder, who chains and signs whatever he likes; the tokens 
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -41,6 +42,10 @@ class Tokens:
         made.token(raw, name_it=name_it)
         self.named.append(sha256(raw).hexdigest())
         return self.named[-1]
+
+
+def _always(value: object, _: Tokens) -> object:
+    return value
 
 
 def cases(scene: Scene) -> Iterator[tuple[Any, ...]]:
@@ -93,7 +98,7 @@ def _names(scene: Scene) -> Iterator[tuple[str, Callable[[], bytes], tuple[str, 
     yield naming("a token of another ledger of the same key", FAILED, lambda _: foreign)
     odd: dict[str, Any] = {"a number": 5, "nothing": "", "an object": {"a": 1}, "a word": "yes"}
     for name, value in odd.items():
-        yield naming(name, FAILED, lambda _, value=value: value)
+        yield naming(name, FAILED, partial(_always, value))
     yield naming("capitals", FAILED, lambda tokens: tokens.named[0].upper())
     yield naming("a digit too few", FAILED, lambda tokens: tokens.named[0][:-1])
     yield naming("a blank behind the digest", FAILED, lambda tokens: tokens.named[0] + " ")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.web import answer
 from tests.watch.pipeline import scene
 
 ITEM = (
@@ -35,7 +36,7 @@ def feed(world: scene.World, *pictures: str, path: str = "/feed.xml") -> str:
         for number, picture in enumerate(pictures)
     ]
     xml = f"<rss version='2.0'><channel><title>t</title>{''.join(items)}</channel></rss>"
-    world.site.pages[path] = scene.answer(xml.encode(), headers=("Content-Type: application/rss+xml",))
+    world.site.pages[path] = answer(xml.encode(), headers=("Content-Type: application/rss+xml",))
     return world.site.url(path)
 
 
@@ -163,7 +164,7 @@ def test_a_link_is_checked(home: Path, world: scene.World) -> None:
     )
     assert stated["order"] == "draft_first"
     assert "posted" not in stated
-    world.site.pages["/none"] = scene.answer(b"<html></html>")
+    world.site.pages["/none"] = answer(b"<html></html>")
     assert "names no picture" in sakigake("check", world.site.url("/none"), code=2).stderr
     assert "not asked" in sakigake("check", "http://127.0.0.1/", code=5).stderr
 

@@ -196,7 +196,7 @@ class TestDesktop:
         ]  # fmt: skip
 
     def test_a_failure_counts_as_not_sent(self, shown: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert shown
+        assert not shown.exists()
         monkeypatch.setenv("CODE", "1")
         with pytest.raises(NetworkError):
             Desktop().send(message.trial())

@@ -53,7 +53,7 @@ def ready(home: Path, world: scene.World, stream: Jetstream) -> Path:
         encoding="utf-8",
     )
     store = SqliteWatchStore(home / "watch.db")
-    options = {"servers": stream.url, "pictures": world.site.url("/pictures")}
+    options: dict[str, object] = {"servers": stream.url, "pictures": world.site.url("/pictures")}
     store.add_source("stream", "bluesky", options, datetime.now(UTC))
     store.close()
     return home

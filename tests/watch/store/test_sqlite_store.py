@@ -18,7 +18,7 @@ from watch.store.records import PostState
 from watch.store.rows import post_of, post_values
 from watch.store.sqlite import SqliteWatchStore
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 STAMPS = st.none() | st.builds(
     Stamp,
     st.datetimes(timezones=st.just(NOW.tzinfo)),
@@ -35,8 +35,7 @@ def store(tmp_path: Path) -> Iterator[WatchStore]:
 
 
 @pytest.fixture
-def reopened(tmp_path: Path, store: WatchStore) -> Iterator[WatchStore]:
-    assert store
+def reopened(tmp_path: Path, store: WatchStore) -> Iterator[WatchStore]:  # noqa: ARG001 - beside the first one
     opened = SqliteWatchStore(tmp_path / "watch.db")
     yield opened
     opened.close()
