@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.commands.orders import announce, forget, pause, pause_line, resume
+from desk.saying import Console
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -42,40 +42,14 @@ for order in (pause, resume, forget):
     record.add_command(order)
 
 
-class _Console:
-    """Prints from several threads. A reader that went away must never end a recording."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._lock = threading.Lock()
-        self._as_json = as_json
-
-    def say(self, key: str, **values: Any) -> None:
-        """Print one sentence with the time of day."""
-        self._print(f"{time.strftime('%H:%M:%S')}  {words.text(key, **values)}", err=self._as_json)
-
-    def plain(self, key: str, **values: Any) -> None:
-        """Print one sentence."""
-        self._print(words.text(key, **values), err=self._as_json)
+class _Console(Console):
+    """Tells of entries as well."""
 
     def tell(self, entry: "StoredEntry", session: "Session") -> None:
         """Print one acknowledged entry as a JSON line."""
-        if self._as_json:
-            line = {
-                "schema_version": 1,
-                "event": "entry",
-                "session": session.id,
-                "seq": entry.seq,
-                "type": entry.type.value,
-                "leaf": entry.leaf.hex(),
-            }
-            self._print(json.dumps(line), err=False)
-
-    def _print(self, line: str, *, err: bool) -> None:
-        with self._lock:
-            try:
-                click.echo(line, err=err)
-            except (OSError, ValueError):  # a closed pipe, a closed stream
-                return
+        self.line(
+            event="entry", session=session.id, seq=entry.seq, type=entry.type.value, leaf=entry.leaf.hex()
+        )
 
 
 @record.command("start", help=words.text("record.start-help"))

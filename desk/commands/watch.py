@@ -2,14 +2,13 @@
 
 import json
 import signal
-import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from desk.commands.watch_sources import SOURCE_COMMANDS
+from desk.saying import Console
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -29,25 +28,13 @@ for command in SOURCE_COMMANDS:
     watch.add_command(command)
 
 
-class _Console:
-    """Prints from several threads, no account and no address among it. A reader that went away must not end the watch."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._lock = threading.Lock()
-        self._as_json = as_json
-
-    def say(self, key: str, **values: Any) -> None:
-        """Print one sentence with the time of day."""
-        self._print(f"{time.strftime('%H:%M:%S')}  {words.text(key, **values)}", err=self._as_json)
-
-    def plain(self, key: str, **values: Any) -> None:
-        """Print one sentence."""
-        self._print(words.text(key, **values), err=self._as_json)
+class _Console(Console):
+    """Tells of findings by their number: no account and no address among it."""
 
     def found(self, finding: "FindingRow") -> None:
         """Tell of a finding by its number."""
-        if self._as_json:
-            self._line(
+        if self.as_json:
+            self.line(
                 event="finding",
                 number=finding.number,
                 source=finding.post.source,
@@ -63,8 +50,8 @@ class _Console:
 
     def end(self, ending: "Ending") -> None:
         """Tell how it ended."""
-        if self._as_json:
-            self._line(
+        if self.as_json:
+            self.line(
                 event="end",
                 reason=ending.reason,
                 posts=ending.done,
@@ -78,17 +65,6 @@ class _Console:
             self.plain("watch.still-waiting", count=ending.waiting)
         if ending.unsent:
             self.plain("watch.still-unsent", count=ending.unsent)
-
-    def _line(self, **values: object) -> None:
-        self._print(json.dumps({"schema_version": 1, **values}), err=False)
-
-    def _print(self, line: str, *, err: bool) -> None:
-        with self._lock:
-            try:
-                click.echo(line, err=err)
-                (sys.stderr if err else sys.stdout).flush()
-            except (OSError, ValueError):  # a closed pipe, a closed stream
-                return
 
 
 @watch.command("run", help=words.text("watch.run-help"))
