@@ -91,11 +91,19 @@ class _Console:
                 return
 
 
+HEAP_UNUSED = 16 << 20  # bytes: what one post takes is at hand for the next
+
+
 @watch.command("run", help=words.text("watch.run-help"))
 @click.option("--once", is_flag=True, help=words.text("watch.once-help"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("watch.json-help"))
 def run(once: bool, as_json: bool) -> int:
     """Watch in the foreground until stopped."""
+    from capture.memory import keep_small
+
+    # The watcher's products are small: BLAS threads would wait for each other on every one, at several times the CPU.
+    keep_small(HEAP_UNUSED)
+
     from desk import own_works
     from sakigake import settings
     from sakigake.lock import FileLock
