@@ -27,8 +27,8 @@ import numpy as np
 from PIL import Image
 
 from bench.watch_world import WORKS, work
-from capture.memory import keep_small
-from desk.commands.watch import HEAP_UNUSED
+from capture.memory import give_back_loaded, keep_small
+from desk.commands.watch import HEAP_LARGE, HEAP_UNUSED
 from sakigake.store.sqlite import SqliteStore
 from watch.alerts.message import Message
 from watch.decoding import DecoderPool
@@ -125,6 +125,7 @@ def sakigake(base: str, database: Path, home: Path, posts: int, threads: int) ->
             threads=threads,
         )
         watcher = Watcher(plan)
+        give_back_loaded()
         announce(stages=stages, opened_cpu_s=round(opened_s, 2), rss_mb=resident_mb())
 
         thread = threading.Thread(target=watcher.run)
@@ -222,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    keep_small(HEAP_UNUSED)  # both sides alike
+    keep_small(HEAP_UNUSED, HEAP_LARGE)  # both sides alike
     if options.side == "sakigake":
         found = sakigake(options.base, options.database, options.home, options.posts, options.threads)
     else:

@@ -23,16 +23,17 @@ LARGE = 16 << 20
 MADV_DONTNEED = 4
 
 
-def keep_small(unused: int | None = None) -> None:
+def keep_small(unused: int | None = None, large: int = LARGE) -> None:
     """Use one heap, not for large things, and one BLAS thread; before numpy is loaded and before there are threads.
 
-    The heap keeps so many bytes `unused` at its end for what comes next; when that is None as many as glibc likes.
+    The heap keeps so many bytes `unused` at its end for what comes next; when that is None as many as glibc likes. From
+    `large` bytes on a thing has a place of its own, which the system gets back with it.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if unused is not None:
         _call("mallopt", M_TRIM_THRESHOLD, unused)
     _call("mallopt", M_ARENA_MAX, 1)
-    _call("mallopt", M_MMAP_THRESHOLD, LARGE)
+    _call("mallopt", M_MMAP_THRESHOLD, large)
 
 
 def give_back() -> None:
