@@ -16,18 +16,24 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 # Bytes. A picture of the screen below this stays at hand for the next look, which has to ask for a larger one anew:
 # at 1920x1080 that would save 10 MB most of the time, nothing at most, and cost 3 ms of each look.
 LARGE = 16 << 20
 MADV_DONTNEED = 4
 
 
-def keep_small() -> None:
-    """Use one heap, not for large things, and one BLAS thread; before numpy is loaded and before there are threads."""
+def keep_small(unused: int | None = None, large: int = LARGE) -> None:
+    """Use one heap, not for large things, and one BLAS thread; before numpy is loaded and before there are threads.
+
+    The heap keeps so many bytes `unused` at its end for what comes next; when that is None as many as glibc likes. From
+    `large` bytes on a thing has a place of its own, which the system gets back with it.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if unused is not None:
+        _call("mallopt", M_TRIM_THRESHOLD, unused)
     _call("mallopt", M_ARENA_MAX, 1)
-    _call("mallopt", M_MMAP_THRESHOLD, LARGE)
+    _call("mallopt", M_MMAP_THRESHOLD, large)
 
 
 def give_back() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
+import cv2
+
 from sakigake.errors import ConfigError, NotFoundError
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
@@ -55,6 +57,7 @@ def assembled(
         raise NotFoundError("nothing-recorded")
     table = settings.section("watch")
     receivers = configured(settings)
+    cv2.setNumThreads(1)  # posts are looked at side by side
     with ExitStack() as stack:
         store = stack.enter_context(closing(SqliteWatchStore(settings.home / FILE)))
         records = stack.enter_context(closing(SqliteStore(settings.database)))

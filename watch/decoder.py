@@ -91,6 +91,11 @@ def decode(data: bytes) -> "Image.Image":
     return upright(open_picture(data))
 
 
+def factor(size: tuple[int, int], least: int) -> int:
+    """Return by which whole number a picture can be divided so that its shorter side is still `least`; 1 when that is 0."""
+    return max(1, min(size) // least) if least else 1
+
+
 def frames(data: bytes) -> "Iterator[tuple[int, Image.Image]]":
     """Yield each frame, upright, with the moment at which it appears, in ms from the first; raises RefusedError."""
     picture = open_picture(data)
@@ -116,8 +121,11 @@ def _lasts_ms(picture: "Image.Image", number: int) -> float:
     return stated if stated > SHORT_MS else SHORT_TAKEN_FOR_MS
 
 
-def open_picture(data: bytes) -> "Image.Image":
-    """Return the picture with its first frame loaded; raises RefusedError."""
+def open_picture(data: bytes, least: int = 0) -> "Image.Image":
+    """Return the picture with its first frame loaded; raises RefusedError.
+
+    A JPEG may come smaller, its shorter side `least` at least, when that is not 0: what nobody wants is not computed.
+    """
     import io  # noqa: PLC0415 - imported under the limits
     import warnings  # noqa: PLC0415
 
@@ -133,6 +141,8 @@ def open_picture(data: bytes) -> "Image.Image":
         width, height = picture.size
         too_large = width * height > MAX_PIXELS or max(width, height) > MAX_SIDE
         if not too_large:
+            if (least_factor := factor(picture.size, least)) > 1:
+                picture.draft(None, (width // least_factor, height // least_factor))
             picture.load()
     if too_large:
         raise RefusedError("picture-too-large")
@@ -169,21 +179,26 @@ def upright(picture: "Image.Image") -> "Image.Image":
     return picture
 
 
-def strips(picture: "Image.Image") -> Iterator[bytes]:
-    """Yield BGR bytes from top to bottom, transparency laid on white; in strips, so that no second copy is held."""
+def strips(picture: "Image.Image", by: int = 1) -> Iterator[bytes]:
+    """Yield BGR bytes from top to bottom, transparency laid on white; in strips, so that no second copy is held.
+
+    Both sides are divided `by` a whole number, by area means; a rest at the far rim is cut off.
+    """
     from PIL import Image  # noqa: PLC0415
 
-    width, height = picture.size
-    rows = max(STRIP_ROWS, STRIP_PIXELS // width)
+    width, height = (side // by * by for side in picture.size)
+    rows = max(STRIP_ROWS, STRIP_PIXELS // width) // by * by or by
     for top in range(0, height, rows):
-        strip = picture if rows >= height else picture.crop((0, top, width, min(height, top + rows)))
+        whole = rows >= height and (width, height) == picture.size
+        strip = picture if whole else picture.crop((0, top, width, min(height, top + rows)))
         if strip.mode.startswith("I"):
             # 16-bit grey: convert("RGB") would clip everything above 255 to white.
             strip = strip.convert("I").point(lambda value: value * (1 / 257)).convert("L")
         elif strip.has_transparency_data:
             layer = strip.convert("RGBA")
             strip = Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
-        yield (strip if strip.mode == "RGB" else strip.convert("RGB")).tobytes("raw", "BGR")
+        plain = strip if strip.mode == "RGB" else strip.convert("RGB")
+        yield (plain.reduce(by) if by > 1 else plain).tobytes("raw", "BGR")
 
 
 if __name__ == "__main__":

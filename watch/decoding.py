@@ -91,9 +91,12 @@ class DecoderPool:
         self._watch.join()
 
     def decode(
-        self, data: bytes, name: str, *, frames: int = FRAMES, alone: bool = False
+        self, data: bytes, name: str, *, frames: int = FRAMES, alone: bool = False, least: int = 0
     ) -> tuple[NDArray[np.uint8], ...]:
         """Return the first frame and up to `frames` - 1 others of an animation, each as (height, width, 3) BGR.
+
+        Unless `least` is 0 they come smaller, both sides divided by a whole number, the shorter one that long at least where
+        it is that long in the picture: for a first look, at half the price.
 
         With `alone` in a child that has seen no other picture and will see none, as befits one that is about to become a
         finding. `name` is used in messages only. Raises UsageError with what is wrong with the picture, SakigakeError when no
@@ -110,7 +113,7 @@ class DecoderPool:
         child = None if alone else spare
         try:
             child = child or _Child()
-            answer = self._ask(child, data, name, frames)
+            answer = self._ask(child, data, name, (frames, least))
         except BaseException:
             if child is not None:
                 child.end()
@@ -122,12 +125,14 @@ class DecoderPool:
         self._idle.put(spare if alone else child)
         return answer
 
-    def _ask(self, child: "_Child", data: bytes, name: str, frames: int) -> tuple[NDArray[np.uint8], ...]:
+    def _ask(
+        self, child: "_Child", data: bytes, name: str, wanted: tuple[int, int]
+    ) -> tuple[NDArray[np.uint8], ...]:
         child.until = time.monotonic() + self._wall_seconds
         with self._lock:
             self._busy.add(child)
         try:
-            return child.ask(data, frames)
+            return child.ask(data, *wanted)
         except _RefusedError as error:
             raise UsageError(error.slug, name=name) from None
         except _GoneError:
@@ -190,7 +195,7 @@ class _Child:
             self.end()
             raise SakigakeError("picture-decoder-gone", why=error) from error
 
-    def ask(self, data: bytes, frames: int) -> tuple[NDArray[np.uint8], ...]:
+    def ask(self, data: bytes, frames: int, least: int) -> tuple[NDArray[np.uint8], ...]:
         """Return the frames of a picture; raises _RefusedError or _GoneError, after which the child is of no more use."""
         nonce = secrets.token_bytes(16)
         self.served += 1
@@ -199,7 +204,7 @@ class _Child:
                 if self._exactly(len(decoding_child.READY)) != decoding_child.READY:
                     raise _GoneError
                 self._ready = True
-            self._send(decoding_child.HEAD.pack(nonce, len(data), frames))
+            self._send(decoding_child.HEAD.pack(nonce, len(data), frames, least))
             self._send(data)
             if self._exactly(len(nonce)) != nonce:
                 raise _GoneError

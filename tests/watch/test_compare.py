@@ -42,7 +42,7 @@ def test_the_cohort_that_ships_is_whole_and_holds_no_picture(version: str) -> No
 def test_a_damaged_cohort_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "read_bytes", lambda _: b"PK\x03\x04 not the cohort")
     with pytest.raises(ConfigError) as caught:
-        cohorts.load.__wrapped__()
+        cohorts._load.__wrapped__(VERSION)
     assert caught.value.code == "check-data-damaged"
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +23,7 @@ from sakigake import words
 from sakigake.errors import SakigakeError, UsageError
 from tests.watch import hostile
 from tests.watch.hostile import FILES, noise, png, saved, scans
-from watch import decoder, decoding, headers, sanitise
+from watch import decoder, decoding, decoding_child, headers, sanitise
 from watch.decoding import DecoderPool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,57 @@ SOUND = {
 def test_gives_the_same_pixels_as_a_child_of_its_own(pool: DecoderPool, name: str) -> None:
     (found,) = pool.decode(SOUND[name], name)
     assert np.array_equal(found, sanitise.decode(SOUND[name], name))
+
+
+SMOOTH = noise(12, 9).resize((480, 360), Image.Resampling.BICUBIC)
+SMALL = {
+    "jpeg": saved(SMOOTH, "JPEG", quality=95),
+    "progressive": saved(SMOOTH, "JPEG", quality=95, progressive=True),
+    "grey": saved(SMOOTH.convert("L"), "JPEG", quality=95),
+    "turned": saved(SMOOTH, "JPEG", quality=95, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
+    "png": saved(SMOOTH, "PNG"),
+    "alpha": saved(SMOOTH.convert("RGBA"), "PNG"),
+    "palette": saved(SMOOTH.convert("P"), "PNG"),
+    "webp": saved(SMOOTH, "WEBP", quality=95),
+    "strips": saved(SMOOTH.resize((3840, 2880)), "PNG", compress_level=1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("least", [30, 90, 120, 179, 181, 65_535])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_picture_shows_what_the_whole_one_does(pool: DecoderPool, name: str, least: int) -> None:
+    (whole,), (small,) = pool.decode(SMALL[name], name), pool.decode(SMALL[name], name, least=least)
+    by = max(1, min(whole.shape[:2]) // least)
+    if by == 1:
+        assert np.array_equal(small, whole)
+        return
+    assert whole.shape[0] / small.shape[0] == whole.shape[1] / small.shape[1]
+    assert least <= min(small.shape[:2]) < 2 * least
+    size = small.shape[1::-1]
+    meant = cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(int)
+    assert float(np.abs(small - meant).mean()) < (4 if name == "palette" else 2)
+
+
+def test_an_animation_comes_as_often_when_it_comes_small(pool: DecoderPool) -> None:
+    frames = [Image.new("RGB", (60, 40), (20 * number, 0, 0)) for number in range(12)]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    whole, small = pool.decode(data, "a"), pool.decode(data, "a", least=20)
+    assert len(small) == len(whole) == decoding.FRAMES
+    assert {each.shape for each in small} == {(20, 30, 3)}
+    for name in ("jpeg", "png"):
+        assert refused_small(pool, SMALL[name][: len(SMALL[name]) // 2]) == "picture-damaged"
+
+
+def test_what_is_left_at_the_rim_is_cut_off(pool: DecoderPool) -> None:
+    for name, size in (("PNG", (149, 206, 3)), ("JPEG", (150, 207, 3))):  # a JPEG's own halves round up
+        (small,) = pool.decode(saved(SMOOTH.resize((413, 299)), name), "a", least=100)
+        assert small.shape == size
+
+
+def refused_small(pool: DecoderPool, data: bytes) -> str:
+    with pytest.raises(UsageError) as caught:
+        pool.decode(data, "post.png", least=50)
+    return caught.value.code
 
 
 def test_one_child_decodes_many(pool: DecoderPool) -> None:
@@ -133,9 +185,9 @@ def test_a_picture_can_have_a_child_to_itself(pool: DecoderPool, monkeypatch: py
     first, seen = child_of(pool), []
     real = decoding._Child.ask
 
-    def ask(child: decoding._Child, data: bytes, frames: int) -> object:
+    def ask(child: decoding._Child, data: bytes, frames: int, least: int) -> object:
         seen.append((child._process.pid, child.served))
-        return real(child, data, frames)
+        return real(child, data, frames, least)
 
     monkeypatch.setattr(decoding._Child, "ask", ask)
     assert len(pool.decode(SOUND["png"], "a", alone=True)) == 1
@@ -185,7 +237,7 @@ LIAR = """
 import sys
 out = sys.stdout.buffer
 out.write(b"ready"); out.flush()
-while head := sys.stdin.buffer.read(21):
+while head := sys.stdin.buffer.read({head}):
     sys.stdin.buffer.read(int.from_bytes(head[16:20], "big"))
     out.write({lie!r}.replace(b"%n", head[:16])); out.flush()
     if {leave}: break
@@ -194,7 +246,7 @@ while head := sys.stdin.buffer.read(21):
 
 @pytest.mark.parametrize("name", LIES)
 def test_a_child_that_says_something_odd_is_not_believed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = LIAR.format(lie=LIES[name], leave=name != "late")
+    script = LIAR.format(lie=LIES[name], leave=name != "late", head=decoding_child.HEAD.size)
     monkeypatch.setattr(decoding, "command", lambda: [sys.executable, "-I", "-S", "-c", script])
     with DecoderPool(1) as pool:
         if name == "late":  # this answer is sound; what was left over must not begin the next

@@ -1,14 +1,20 @@
 """`sakigake watch` and `findings` as a person types them, against servers on loopback."""
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from desk.cli import main
 from tests.peers.web import answer
 from tests.watch.pipeline import scene
 
@@ -47,7 +53,37 @@ def configure(home: Path, world: scene.World, more: str = "") -> None:
     (home / "sakigake.toml").write_text(settings, encoding="utf-8")
 
 
-def sakigake(*arguments: str, code: int = 0, lang: str = "en") -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command wrote."""
+
+    stdout: str
+    stderr: str
+
+
+def sakigake(*arguments: str, code: int = 0) -> Ran:
+    """Run a command in this process: starting one for each takes longer than all they do."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # as outside of tests: that of a library loaded here
+            ended = main(list(arguments))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    told = []
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+        told.append(stream.read())
+    return checked(Ran(*told), ended, code)
+
+
+def process(*arguments: str, code: int = 0, lang: str = "en") -> Ran:
+    """Run a command as a person does."""
     ran = subprocess.run(
         [sys.executable, "-m", "desk", *arguments],
         capture_output=True,
@@ -56,7 +92,11 @@ def sakigake(*arguments: str, code: int = 0, lang: str = "en") -> subprocess.Com
         timeout=120,
         env={**os.environ, "SAKIGAKE_LANG": lang, "PYTHONUTF8": "1"},
     )
-    assert ran.returncode == code, (ran.stdout, ran.stderr)
+    return checked(Ran(ran.stdout, ran.stderr), ran.returncode, code)
+
+
+def checked(ran: Ran, ended: int, code: int) -> Ran:
+    assert ended == code, (ran.stdout, ran.stderr)
     assert "Traceback" not in ran.stderr
     return ran
 
@@ -73,7 +113,7 @@ def test_a_feed_is_watched_once_and_the_artist_is_told(home: Path, world: scene.
     configure(home, world)
     added = sakigake("watch", "add", "rss", f"url={feed(world, *pictures)}").stdout
     assert "What leaves the computer" in added
-    ran = sakigake("watch", "run", "--once", "--json")
+    ran = process("watch", "run", "--once", "--json")
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [line["event"] for line in lines] == ["finding", "end"]
     assert (lines[1]["posts"], lines[1]["findings"], lines[1]["unsent"]) == (4, 1, 0)
@@ -91,7 +131,7 @@ def test_a_feed_is_watched_once_and_the_artist_is_told(home: Path, world: scene.
 
     listed = sakigake("findings", "list").stdout
     assert "canary" not in listed
-    shown = sakigake("findings", "show", "1").stdout
+    shown = process("findings", "show", "1").stdout
     assert "/canary-handle/1" in shown, "whoever asks for one finding gets its address"
     assert "class C" in shown
     assert "decides nothing" in shown
@@ -110,7 +150,7 @@ def test_nothing_of_unrelated_posts_is_left_anywhere(home: Path, world: scene.Wo
     picture = scene.unrelated(1)
     configure(home, world)
     sakigake("watch", "add", "rss", f"url={feed(world, world.picture('/canary-media.jpg', picture))}")
-    ran = sakigake("watch", "run", "--once")
+    ran = process("watch", "run", "--once")
     kept = on_disk(home)
     assert b"canary" not in kept
     assert not (home / "evidence").exists()
@@ -125,7 +165,7 @@ def test_nothing_of_unrelated_posts_is_left_anywhere(home: Path, world: scene.Wo
 def test_names_stand_in_a_message_only_when_asked_for(home: Path, world: scene.World) -> None:
     configure(home, world, "alert_names = true\n")
     sakigake("watch", "add", "rss", f"url={feed(world, world.picture('/d.jpg', scene.derived()))}")
-    sakigake("watch", "run", "--once", lang="ja")
+    process("watch", "run", "--once", lang="ja")
     (message,) = world.receiver.got
     assert str(message["message"]).startswith("似た構図の投稿があります。ご確認ください。\n")
     assert "/canary-handle/0" in str(message["message"])
@@ -153,7 +193,7 @@ def test_a_link_is_checked(home: Path, world: scene.World) -> None:
     configure(home, world)
     world.picture("/d.jpg", scene.derived())
     page = world.page("/i/status/1", '<meta name="twitter:image" content="/d.jpg">')
-    ran = sakigake("check", page, "--json")
+    ran = process("check", page, "--json")
     told = json.loads(ran.stdout)
     assert told["likeness"] in {"some", "strong"}
     assert told["posted"]["not_after"]["class"] == "W"

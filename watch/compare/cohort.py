@@ -47,9 +47,13 @@ class Against:
     spread: Matrix
 
 
-@cache
 def load(fingerprint: str = VERSION) -> Cohort:
     """Return the cohort that ships for a version of the fingerprint; raises ConfigError when its file is damaged."""
+    return _load(fingerprint)
+
+
+@cache  # of 70 MB: whoever names the version and whoever does not get the same one
+def _load(fingerprint: str) -> Cohort:
     name = NAMES[fingerprint]
     raw = resources.read_bytes(f"{name}.npz")
     about = json.loads(resources.read_text(f"{name}.json"))

@@ -12,6 +12,7 @@ from watch.compare.masked import LEAST_WEIGHT, Masked, Matrix
 
 # Of a picture's energy, in a window of the same share: the least that a correlation is divided by.
 _GROUND = np.float32(0.02)
+_BLOCK = 256  # pictures at a time, which bounds the memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +42,10 @@ class Layouts:
         """Return maps as `watch.compare.masked` makes them ready."""
         count, cells = layouts.weights.shape
         directions = layouts.directions.reshape(count, -1, cells)
-        energy = np.square(directions).sum(axis=1) / layouts.weights
+        energy = np.empty_like(layouts.weights)
+        for start in range(0, count, _BLOCK):
+            energy[start : start + _BLOCK] = np.square(directions[start : start + _BLOCK]).sum(axis=1)
+        energy /= layouts.weights
         return cls(
             Lines(layouts.maps.reshape(count, -1, cells), layouts.energy), layouts.weights, directions, energy
         )

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,12 +29,13 @@ SESSION = np.dtype(
     [("id", "S48"), ("length", "<i8"), ("first", "<i8"), ("rows", "<i4"), ("stages", "<i4"), ("other", "<i4")]
 )
 _PIECE = 1 << 20
+HELD_BYTES = 8 * 2**20  # of fine rows, those of 32,768 key stages: so much is read once and kept
 
 Table = NDArray[np.void]
 
 
 class FineRows:
-    """Rows that stay in the file: a few hundred of a million are read for each post, and none is kept in memory.
+    """Rows that stay in the file: a few hundred of a million are read for each post, and none of so many is kept in memory.
 
     Mapping the file would count every page around a row as memory of the process. `start` is where the rows begin in
     the file, each of `size` bytes. Use it from one thread at a time.
@@ -41,6 +43,7 @@ class FineRows:
 
     def __init__(self, stream: io.FileIO | None, start: int, size: int, count: int) -> None:
         self._stream, self._start, self._size, self._count = stream, start, size, count
+        self._all: NDArray[np.int8] | None = None
         if stream is not None:
             weakref.finalize(self, stream.close)  # whoever forgets an index must not keep its file open
 
@@ -48,11 +51,27 @@ class FineRows:
         return self._count
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.int8]:
-        """Return some rows; raises OSError when the file cannot be read."""
-        found = np.empty((len(rows), self._size), np.int8)
-        for at, row in enumerate(rows.tolist()):
-            self._read(found[at], row)
-        return found
+        """Return some rows; raises OSError when the file cannot be read.
+
+        Of a small file all rows are kept from the first time on.
+        """
+        if self._all is None and self._count * self._size <= HELD_BYTES:
+            self._all = self.run(0, self._count)
+        if self._all is not None:
+            return np.asarray(self._all[rows])
+        if sys.platform == "win32" or self._stream is None:  # there a read has no place of its own
+            found = np.empty((len(rows), self._size), np.int8)
+            for at, row in enumerate(rows.tolist()):
+                self._read(found[at], row)
+            return found
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self._count:
+            raise IndexError(int(rows.max()))
+        number, size = self._stream.fileno(), self._size
+        pieces = [os.pread(number, size, place) for place in (self._start + rows * size).tolist()]
+        raw = b"".join(pieces)
+        if len(raw) != len(rows) * size:
+            raise OSError("the cache was cut short")
+        return np.frombuffer(raw, np.int8).reshape(len(rows), size)
 
     def run(self, first: int, last: int) -> NDArray[np.int8]:
         """Return the rows from `first` to before `last`."""
@@ -65,6 +84,7 @@ class FineRows:
         """Let go of the file."""
         if self._stream is not None:
             self._stream.close()
+        self._all = None
 
     def _read(self, into: NDArray[np.int8], row: int) -> None:
         if self._stream is None or not 0 <= row < self._count:

@@ -1,7 +1,7 @@
 """A first look at a post: only as much of it as tells whether a recorded work could be like it at all.
 
 Describing a post for a comparison takes five times as long as this. The views are those of the comparison, read from a
-picture that was shrunk by a whole factor first; only the layout map is made of them. What is found here is never an answer:
+picture that was shrunk by a whole factor first, best where it was decoded; only the layout map is made of them. What is found here is never an answer:
 it names the works that the post is then compared with in full.
 """
 
@@ -25,7 +25,7 @@ from watch.compare import cohort
 from watch.compare.engine import shown
 from watch.index import coding
 
-_SIDE = 384  # the shorter side of what is looked at is at least this, where the post has it
+LEAST_SIDE = 192  # the shorter side of what is looked at is at least this, where the post has it
 
 
 COHORT = "shortlist-cohort-v1"
@@ -94,7 +94,7 @@ def shrunk(pixels: Pixels) -> Pixels:
     """Return a picture with both sides divided by a whole number, by area means; a rest at the far rim is cut off."""
     check_pixels(pixels)
     height, width = pixels.shape[:2]
-    factor = min(height, width) // _SIDE
+    factor = min(height, width) // LEAST_SIDE
     if factor <= 1:
         return pixels
     size = (width // factor, height // factor)

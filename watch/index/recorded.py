@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from sakigake.store.protocol import Store
 from watch import pdqlist
 from watch.check import Seen
 from watch.compare.own import Own
-from watch.index.look import first_look
+from watch.index.look import LEAST_SIDE, first_look
 from watch.index.stages import StageIndex
 from watch.works import Works
 
@@ -77,11 +77,27 @@ class Recorded:
         """Return how many stages can be compared: an answer about the same file holds until there are more."""
         return self.index.stages
 
-    def compare(self, pixels: Pixels, posted: Interval, digest: str) -> Finding | None:
+    @property
+    def first_side(self) -> int:
+        """Return how long the shorter side of a picture has to be for a first look; 0 when none is taken."""
+        return LEAST_SIDE if self.index.stages > FEW else 0
+
+    def near(self, small: Pixels) -> tuple[str, ...]:
+        """Return the sessions that a post may be like at all, by a picture of it (BGR) with sides of `first_side` or more."""
+        index = self.index
+        if not index.stages:
+            return ()
+        found = index.candidates(first_look(small), SHORTLIST)
+        near = [each.session for each in found if each.above >= least(index.stages)]
+        return (*near, *(each for each in index.others() if each not in near))
+
+    def compare(
+        self, pixels: Pixels, posted: Interval, digest: str, near: Sequence[str] | None = None
+    ) -> Finding | None:
         """Return the finding of a decoded post (BGR); None when no work is near it or nothing was recorded.
 
         `digest` is the SHA-256 of its file. Of more than `FEW` stages only the works on the shortlist are read, and the
-        finding counts and charges for all.
+        finding counts and charges for all. The shortlist is `near` when a first look was taken already.
         """
         index = self.index
         stages = index.stages
@@ -89,12 +105,8 @@ class Recorded:
             return None
         if stages <= FEW:
             return self._compare(Seen(pixels), index.sessions(), posted, digest, None)
-        found = index.candidates(first_look(pixels), SHORTLIST)
-        near = [each.session for each in found if each.above >= least(stages)]
-        sessions = [*near, *(each for each in index.others() if each not in near)]
-        if not sessions:
-            return None
-        return self._compare(Seen(pixels), sessions, posted, digest, stages)
+        sessions = self.near(pixels) if near is None else near
+        return self._compare(Seen(pixels), list(sessions), posted, digest, stages) if sessions else None
 
     def _compare(
         self, post: Seen, sessions: list[str], posted: Interval, digest: str, among: int | None

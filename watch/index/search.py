@@ -20,9 +20,12 @@ _BLOCK = 1 << 16  # codes at a time, which bounds the memory
 def engine() -> str:
     """Return which program does the looking: `faiss` or `numpy`."""
     try:
-        importlib.import_module("faiss")
+        faiss: Any = importlib.import_module("faiss")
     except ImportError:
         return "numpy"
+    faiss.omp_set_num_threads(
+        1
+    )  # posts are looked at side by side; threads in each look would wait for each other
     return "faiss"
 
 

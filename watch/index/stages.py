@@ -56,8 +56,7 @@ class StageIndex:
     def __init__(self, store: Store, path: Path) -> None:
         self._store, self._path = store, path
         self._lock = threading.RLock()
-        self._kept = cache.empty(coding.CODE_BYTES)
-        self._gone = np.zeros(0, np.bool_)  # sessions of the file that were read anew or are no more
+        self._take_up(cache.empty(coding.CODE_BYTES))
         self._newer: dict[str, _Work] = {}
         self._extra: tuple[list[str], NDArray[np.uint8], NDArray[np.int8]] | None = None
         self._mark = ""
@@ -83,9 +82,8 @@ class StageIndex:
             if self._newer or self._gone.any():
                 self._save()
             self._kept.fine.close()
-            self._kept = cache.empty(coding.CODE_BYTES)
+            self._take_up(cache.empty(coding.CODE_BYTES))
             self._newer, self._extra = {}, None
-            self._gone = np.zeros(0, np.bool_)
 
     @property
     def stages(self) -> int:
@@ -153,7 +151,7 @@ class StageIndex:
             positions, _ = nearest(self._kept.codes, queries, LOOKED_AT)
             if positions.size:
                 rows = np.unique(positions)
-                self._note(best, rows, look.above(self._kept.fine.take(rows)))
+                self._note(best, limit, rows, look.above(self._kept.fine.take(rows)))
             names, codes, fine = self._extras()
             positions, _ = nearest(codes, queries, LOOKED_AT)
             if positions.size:
@@ -163,11 +161,21 @@ class StageIndex:
         ranked = sorted(best.items(), key=lambda each: (-each[1], each[0]))
         return [Candidate(session, value) for session, value in ranked[:limit]]
 
-    def _note(self, best: dict[str, float], rows: NDArray[np.int64], values: NDArray[np.float32]) -> None:
+    def _note(
+        self, best: dict[str, float], limit: int, rows: NDArray[np.int64], values: NDArray[np.float32]
+    ) -> None:
+        """Enter the likest sessions of the file by the values of some of its rows: `limit`, and those as like as the last."""
         table = self._kept.sessions
-        at = np.searchsorted(table["first"] + table["rows"], rows, side="right")
-        for position in np.unique(at[~self._gone[at]]).tolist():
-            best[table["id"][position].decode("ascii")] = float(values[at == position].max())
+        at = np.searchsorted(self._ends, rows, side="right")
+        # The rows are in order, so those of one session follow each other.
+        first = np.flatnonzero(np.diff(at, prepend=-1))
+        at, values = at[first], np.maximum.reduceat(values, first)
+        values, at = values[~self._gone[at]], at[~self._gone[at]]
+        if len(at) > limit:
+            likest = values >= np.partition(values, -limit)[-limit]
+            values, at = values[likest], at[likest]
+        for session, value in zip(table["id"][at].tolist(), values.tolist(), strict=True):
+            best[session.decode("ascii")] = value
 
     def _extras(self) -> tuple[list[str], NDArray[np.uint8], NDArray[np.int8]]:
         if self._extra is None:
@@ -183,8 +191,12 @@ class StageIndex:
         found = cache.read(self._path, coding.VERSION, coding.CODE_BYTES, coding.FINE)
         self.rebuilt = found is None
         if found:
-            self._kept = found
-        self._gone = np.zeros(len(self._kept.sessions), np.bool_)
+            self._take_up(found)
+
+    def _take_up(self, kept: cache.Kept) -> None:
+        self._kept = kept
+        self._gone = np.zeros(len(kept.sessions), np.bool_)  # those that were read anew or are no more
+        self._ends = kept.sessions["first"] + kept.sessions["rows"]
 
     def _save(self) -> None:
         """Write all that is known and read it back; when it cannot be written, go on from memory."""
@@ -204,8 +216,8 @@ class StageIndex:
             found = cache.read(self._path, coding.VERSION, coding.CODE_BYTES, coding.FINE)
             if found:
                 kept.fine.close()
-                self._kept, self._newer, self._extra = found, {}, None
-                self._gone = np.zeros(len(found.sessions), np.bool_)
+                self._take_up(found)
+                self._newer, self._extra = {}, None
 
     def _plan(self) -> tuple[cache.Table, list[slice | _Work]]:
         """Return the table of all sessions, by id, and where their rows come from: runs of the file, works read since."""

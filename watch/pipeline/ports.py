@@ -11,6 +11,7 @@ from watch.fetch.records import Fetched
 from watch.post import Post, PostTime
 
 Frames = tuple[NDArray[np.uint8], ...]
+Near = tuple[tuple[str, ...], ...]  # of each frame the ids of the works that it may be like at all
 
 
 class Net(Protocol):
@@ -30,10 +31,11 @@ class Net(Protocol):
 class Decoder(Protocol):
     """Opens pictures from strangers, in processes that can do little harm."""
 
-    def decode(self, data: bytes, name: str, *, alone: bool = False) -> Frames:
+    def decode(self, data: bytes, name: str, *, alone: bool = False, least: int = 0) -> Frames:
         """Return the first frame and up to eight of an animation, BGR; raises UsageError, SakigakeError.
 
-        With `alone` in a child that has met no other picture.
+        With `alone` in a child that has met no other picture. Unless `least` is 0 they come smaller, the shorter side
+        that long at least.
         """
 
 
@@ -44,8 +46,17 @@ class Comparer(Protocol):
     def generation(self) -> int:
         """Return how many stages there are: an answer about the same file holds until there are more."""
 
-    def compare(self, frames: Frames, time: PostTime, digest: str) -> Finding | None:
-        """Return the best likeness, None when nothing was recorded that could be compared."""
+    @property
+    def first_side(self) -> int:
+        """Return how long the shorter side of a frame has to be for a first look; 0 when none is taken."""
+
+    def near(self, frames: Frames) -> Near:
+        """Return, by small frames, which works a post may be like at all."""
+
+    def compare(
+        self, frames: Frames, time: PostTime, digest: str, near: Near | None = None
+    ) -> Finding | None:
+        """Return the best likeness, to those of `near` if that was looked for; None when nothing could be compared."""
 
 
 class Keeper(Protocol):

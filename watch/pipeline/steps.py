@@ -90,10 +90,7 @@ class Steps:
             if earlier and earlier.finding is None and earlier.generation >= self._comparer.generation:
                 seen.digests[number] = digest
                 return  # the same file came to nothing before, and nothing was recorded since
-            frames = self._decoder.decode(data, f"{number + 1}")
-            finding = self._comparer.compare(frames, post.time, digest)
-            if finding and finding.likeness in ALIKE:
-                finding = self._again(post, number, data, digest)
+            finding = self._compare(post, number, data, digest)
         except (NetworkError, UsageError, NotFoundError) as error:
             seen.failures.append(judge(error))
             return
@@ -108,10 +105,21 @@ class Steps:
                 self._new(post, number, (data, fetched), with_claims(finding, post.time), own)
             )
 
-    def _again(self, post: Post, number: int, data: bytes, digest: str) -> Finding | None:
-        """Return the finding anew, of a picture opened in a child that has met no other: an earlier one cannot have meddled."""
-        frames = self._decoder.decode(data, f"{number + 1}", alone=True)
-        return self._comparer.compare(frames, post.time, digest)
+    def _compare(self, post: Post, number: int, data: bytes, digest: str) -> Finding | None:
+        """Return the finding of a picture, None when a first look at it, small, tells that no work could be like it.
+
+        What is like a work is opened once more, in a child that has met no other picture: an earlier one cannot have meddled.
+        """
+        name, near = f"{number + 1}", None
+        if side := self._comparer.first_side:
+            near = self._comparer.near(self._decoder.decode(data, name, least=side))
+            if not any(near):
+                return None
+        finding = self._comparer.compare(self._decoder.decode(data, name), post.time, digest, near)
+        if finding and finding.likeness in ALIKE:
+            whole = self._decoder.decode(data, name, alone=True)
+            finding = self._comparer.compare(whole, post.time, digest, near)
+        return finding
 
     def _bytes(self, ref: MediaRef) -> tuple[bytes, Sequence[Fetched]]:
         if ref.path:

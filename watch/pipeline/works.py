@@ -6,7 +6,7 @@ from sakigake.model import Finding, Likeness
 from sakigake.store.protocol import Store
 from watch.compare.own import Own
 from watch.index.recorded import Recorded
-from watch.pipeline.ports import Frames
+from watch.pipeline.ports import Frames, Near
 from watch.pipeline.verdict import deciding
 from watch.post import PostTime
 
@@ -32,10 +32,25 @@ class RecordedWorks:
         """Take in what was recorded since; return how many stages there are."""
         return self._recorded.generation
 
-    def compare(self, frames: Frames, time: PostTime, digest: str) -> Finding | None:
+    @property
+    def first_side(self) -> int:
+        """Return how long the shorter side of a frame has to be for a first look; 0 when none is taken."""
+        return self._recorded.first_side
+
+    def near(self, frames: Frames) -> Near:
+        """Return the works that each of some frames may be like at all."""
+        return tuple(map(self._recorded.near, frames))
+
+    def compare(
+        self, frames: Frames, time: PostTime, digest: str, near: Near | None = None
+    ) -> Finding | None:
         """Return the likest of the frames' findings; None when nothing was recorded that could be like one of them."""
         posted = deciding(time)
-        found = [each for frame in frames if (each := self._recorded.compare(frame, posted, digest))]
+        found = []
+        for number, frame in enumerate(frames):
+            works = None if near is None else (near[number] if number < len(near) else ())
+            if each := self._recorded.compare(frame, posted, digest, works):
+                found.append(each)
         return max(found, key=_value, default=None)
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sakigake.model import Finding, Order
 from sakigake.store.sqlite import SqliteStore
@@ -16,6 +18,8 @@ from watch.decoding import DecoderPool
 from watch.fetch.client import Fetcher
 from watch.fetch.guard import Guard
 from watch.fetch.records import Fetched
+from watch.index import recorded
+from watch.index.look import LEAST_SIDE
 from watch.pipeline.retries import GONE
 from watch.pipeline.steps import PutOff, Steps
 from watch.pipeline.works import RecordedWorks
@@ -121,10 +125,39 @@ def test_the_same_unrelated_file_is_not_opened_twice(
     assert isinstance(first, Outcome)
     store.settle([first], (), START)
     opened: list[str] = []
-    monkeypatch.setattr(DecoderPool, "decode", lambda _self, _data, name: opened.append(name))
+    monkeypatch.setattr(DecoderPool, "decode", lambda _self, _data, name, **_: opened.append(name))
     again = steps.look(waiting(store, url, post_id="2"))
     assert isinstance(again, Outcome)
     assert (again.state, again.digests, opened) == (PostState.UNRELATED, first.digests, [])
+
+
+def test_of_many_stages_only_what_a_first_look_lets_through_is_opened_whole(
+    world: scene.World, store: SqliteWatchStore, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = steps.look(waiting(store, world.picture("/a.jpg", scene.derived()), post_id="1"))
+    opened: list[tuple[int, bool]] = []
+    real = DecoderPool.decode
+
+    def decode(
+        pool: DecoderPool, data: bytes, name: str, *, alone: bool = False, least: int = 0
+    ) -> tuple[NDArray[np.uint8], ...]:
+        opened.append((least, alone))
+        return real(pool, data, name, alone=alone, least=least)
+
+    monkeypatch.setattr(DecoderPool, "decode", decode)
+    monkeypatch.setattr(recorded, "FEW", 0)
+    unrelated = steps.look(waiting(store, world.picture("/u.jpg", scene.unrelated(1)), post_id="2"))
+    assert isinstance(unrelated, Outcome)
+    assert unrelated.state is PostState.UNRELATED
+    assert opened == [(LEAST_SIDE, False)]
+    opened.clear()
+    found = steps.look(waiting(store, world.site.url("/a.jpg"), post_id="3"))
+    assert opened == [(LEAST_SIDE, False), (0, False), (0, True)]
+    assert isinstance(few, Outcome)
+    assert isinstance(found, Outcome)
+    assert json.loads(found.findings[0].detail) == json.loads(few.findings[0].detail), (
+        "from the whole picture"
+    )
 
 
 def test_an_own_account_is_no_finding_to_review(
