@@ -8,7 +8,7 @@ from sakigake.errors import ConfigError, NotFoundError
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
 from watch import clipboard
-from watch.alerts.receivers import configured
+from watch.alerts.receivers import configured, require_known
 from watch.compare.own import Own
 from watch.decoding import DecoderPool
 from watch.evidence.keeper import EvidenceKeeper
@@ -55,6 +55,7 @@ def assembled(
         raise NotFoundError("nothing-recorded")
     table = settings.section("watch")
     receivers = configured(settings)
+    require_known(receivers)
     with ExitStack() as stack:
         store = stack.enter_context(closing(SqliteWatchStore(settings.home / FILE)))
         records = stack.enter_context(closing(SqliteStore(settings.database)))
