@@ -235,16 +235,16 @@ def test_a_feed_that_is_cut_in_the_middle_still_gives_its_beginning() -> None:
     assert kept.posts
 
 
-def test_half_a_character_in_a_feed_that_is_no_xml_is_no_trouble() -> None:
+def test_half_a_character_in_a_feed_that_is_no_xml_is_told_as_unreadable() -> None:
     odd = (
         rss(item(1))
         .replace(b"example.com/1", b"example.com/&#xD800;")
         .replace(b"</channel>", b"<b></channel>")
     )
     with feed(Served(odd)) as (made, _):
-        for post in made.poll(None, 50).posts:
-            assert post.url.encode()
-            post.author_name.encode()
+        with pytest.raises(NetworkError) as failed:
+            made.poll(None, 50)
+        assert failed.value.code == "source-feed-unreadable"
 
 
 @pytest.mark.parametrize(
