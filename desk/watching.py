@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sakigake import words
 from sakigake.clock import iso
 from sakigake.errors import NotFoundError
 from sakigake.settings import Settings
@@ -16,6 +17,24 @@ def open_watch(settings: Settings, *, make: bool = False) -> SqliteWatchStore:
     if not make and not path.is_file():
         raise NotFoundError("watch-nothing-yet")
     return SqliteWatchStore(path)
+
+
+def why(slug: str) -> str:
+    """Return the wording of a reason: of a hole, of a source's trouble, of a picture that was not looked at.
+
+    A reason that this version does not know is shown as it stands.
+    """
+    return _worded(slug, "watch.hole", "watch.reason")
+
+
+def basis(slug: str) -> str:
+    """Return what a post's time was read from, in words."""
+    return _worded(slug, "watch.basis")
+
+
+def _worded(slug: str, *sections: str) -> str:
+    table = words.table(words.language())
+    return next((table[key] for key in (f"{name}.{slug}" for name in sections) if key in table), slug)
 
 
 def source_json(row: SourceRow) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sakigake.errors import ConfigError, NotFoundError
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
 from watch import clipboard
-from watch.alerts.receivers import configured
+from watch.alerts.receivers import configured, require_known
 from watch.compare.own import Own
 from watch.decoding import DecoderPool
 from watch.evidence.keeper import EvidenceKeeper
@@ -57,6 +57,7 @@ def assembled(
         raise NotFoundError("nothing-recorded")
     table = settings.section("watch")
     receivers = configured(settings)
+    require_known(receivers)
     cv2.setNumThreads(1)  # posts are looked at side by side
     with ExitStack() as stack:
         store = stack.enter_context(closing(SqliteWatchStore(settings.home / FILE)))

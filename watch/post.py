@@ -1,10 +1,13 @@
 """The records of a post from outside, and of the sources it comes from. Plain data: importing this loads nothing heavy."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sakigake.model import Interval
+
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 class ClockClass(StrEnum):
@@ -42,12 +45,27 @@ class PostTime:
         )
 
 
+def clean(text: str) -> str:
+    """Return `text` with lone surrogates replaced by U+FFFD: no file, database or terminal takes them."""
+    return text if text.isascii() else _LONE.sub("\ufffd", text)
+
+
+def _write_clean(record: object, name: str) -> None:
+    told = getattr(record, name)
+    if (cleaned := clean(told)) is not told:
+        object.__setattr__(record, name, cleaned)
+
+
 @dataclass(frozen=True, slots=True)
 class MediaRef:
     """A picture of a post by its address, before anything was fetched. `path` instead when it is a file here."""
 
     url: str = ""
     path: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the address text that can be written; a path is left alone, for it must still open its file."""
+        _write_clean(self, "url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,11 @@ class Post:
     media: tuple[MediaRef, ...]
     time: PostTime
     raw: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Make every text of it text that can be written: what comes from outside may hold half a character."""
+        for name in ("platform", "post_id", "url", "author_id", "author_name"):
+            _write_clean(self, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ def show(number: int, names: bool, as_json: bool) -> None:
 
 
 def _lines(row: "FindingRow", *, names: bool) -> list[str]:
+    from desk.watching import why
+
     def say(key: str, **values: Any) -> str:
         return words.text(key, **values)
 
@@ -100,17 +102,19 @@ def _lines(row: "FindingRow", *, names: bool) -> list[str]:
             say("findings.bundle-sealed" if row.sealed else "findings.bundle", bundle=row.new.bundle)
         )
     elif row.new.bundle_reason:
-        lines.append(say("findings.no-bundle", why=row.new.bundle_reason))
+        lines.append(say("findings.no-bundle", why=why(row.new.bundle_reason)))
     return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]
 
 
 def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
     """Return what is known of when a post was made: each end with the class of its clock and what it was read from."""
+    from desk.watching import basis
+
     told = []
     for key, stamp in (("findings.not-before", low), ("findings.not-after", high)):
         if stamp:
             clock = words.text(f"findings.clock.{stamp.clock.value}")
-            told.append(words.text(key, when=iso(stamp.value), clock=clock, basis=stamp.basis))
+            told.append(words.text(key, when=iso(stamp.value), clock=clock, basis=basis(stamp.basis)))
     return told or [words.text("findings.no-time")]
 
 

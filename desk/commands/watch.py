@@ -156,6 +156,7 @@ def status(as_json: bool) -> int:
 
 
 def _print_status(state: str, pulse: Any, counts: Any) -> None:
+    from desk.watching import why
     from sakigake.clock import from_ms, iso
 
     click.echo(words.text(f"watch.status-{state}"))
@@ -172,4 +173,6 @@ def _print_status(state: str, pulse: Any, counts: Any) -> None:
         )
     )
     for reason, count in sorted(counts.failed.items()):
-        click.echo(words.text("watch.status-failed", count=count, reason=reason))
+        click.echo(words.text("watch.status-failed", count=count, reason=why(reason)))
+    for reason, count in sorted(counts.partly.items()):
+        click.echo(words.text("watch.status-partly", count=count, reason=why(reason)))

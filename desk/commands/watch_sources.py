@@ -30,10 +30,12 @@ def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
     from sakigake import settings
     from sakigake.clock import Clock
     from watch import assembly
+    from watch.sources import registry
 
     config = dict(_option(each) for each in options)
     loaded = settings.load()
     with assembly.network(loaded) as net:
+        config = registry.check(kind, config)  # a path is kept as it is meant here, not from wherever it runs
         source = assembly.make_source(kind, kind, config, net)
         info = source.describe()
         source.close()
@@ -99,21 +101,22 @@ def _state(row: "SourceRow") -> str:
     if row.paused:
         return words.text("watch.state-paused")
     if row.resting_until and row.failures:
-        return words.text("watch.state-resting", until=iso(row.resting_until), why=row.trouble)
+        from desk.watching import why
+
+        return words.text("watch.state-resting", until=iso(row.resting_until), why=why(row.trouble))
     if row.good is None:
         return words.text("watch.state-never")
     return words.text("watch.state-good", when=iso(row.good))
 
 
 def hole_line(hole: "HoleRow") -> str:
-    """Return a hole as a sentence; a reason that this version does not know is shown as it stands."""
-    table = words.table(words.language())
-    why = next((table[key] for key in (f"watch.hole.{hole.reason}",) if key in table), hole.reason)
+    """Return a hole as a sentence."""
+    from desk.watching import why
+
+    told = {"source": hole.source, "began": iso(hole.began), "why": why(hole.reason)}
     if hole.ended is None:
-        return words.text("watch.hole-open", source=hole.source, began=iso(hole.began), why=why)
-    return words.text(
-        "watch.hole-closed", source=hole.source, began=iso(hole.began), ended=iso(hole.ended), why=why
-    )
+        return words.text("watch.hole-open", **told)
+    return words.text("watch.hole-closed", ended=iso(hole.ended), **told)
 
 
 @click.command("pause", help=words.text("watch.pause-help"))

@@ -81,6 +81,32 @@ def test_a_damaged_calibration_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
             calibrations.load.__wrapped__()
 
 
+@pytest.mark.parametrize("version", [V1, VERSION])
+def test_the_calibration_that_ships_names_what_the_engine_computes(version: str) -> None:
+    views = calibrations.load(version).views
+    assert {
+        view: {name for each in channels for name in each.tails} for view, channels in views.items()
+    } == engine.computed(version)
+
+
+@pytest.mark.parametrize("version", [V1, VERSION])
+def test_a_calibration_of_another_engine_is_refused(version: str) -> None:
+    shipped = resources.read_text(calibrations.NAMES[version])
+    for change in (
+        lambda views: views.pop("mirror"),
+        lambda views: views.update({"sideways": views["full"]}),
+        lambda views: views["trim"]["shape"]["measures"].pop("edge_layout_v1"),
+        lambda views: views["full"]["shape"]["measures"].update(
+            {"edge_layout_v0": views["full"]["shape"]["measures"]["edge_layout_v1"]}
+        ),
+    ):
+        record = json.loads(shipped)
+        change(record["views"])
+        with pytest.raises(ConfigError) as caught:
+            calibrations.parse(record)
+        assert caught.value.code == "check-data-damaged"
+
+
 def test_upper_bounds() -> None:
     """The rule of three, and exact Poisson limits of a textbook (5 % one-sided): 4.74, 6.30, 10.51, 18.21 events."""
     assert upper_bound(0, 3000) == pytest.approx(3 / 3000, rel=2e-3)

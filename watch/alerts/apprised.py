@@ -3,14 +3,14 @@
 apprise is large, so it is imported when the first message goes out, on the sender's thread.
 """
 
-import importlib
+import importlib.util
 import logging
 import threading
 from typing import Any
 from urllib.parse import quote
 
 from sakigake.errors import ConfigError, NetworkError
-from watch.alerts.message import Message
+from watch.alerts.message import Message, trial
 
 # Plain web hooks take headers and fields of ours; the others are services with forms of their own.
 HOOKS = frozenset({"json", "jsons", "form", "forms", "xml", "xmls"})
@@ -39,6 +39,16 @@ class Apprised:
         made = self._sender(message)
         if not made.notify(title=message.title, body=message.text, notify_type="info"):
             raise NetworkError("watch-alert-not-taken", receiver=self.shown)
+
+    def require_known(self) -> None:
+        """Raise ConfigError when apprise is missing or knows no such receiver, before anything is to be sent.
+
+        Plain web hooks are known without importing apprise.
+        """
+        if importlib.util.find_spec("apprise") is None:
+            raise ConfigError("watch-alerts-missing")
+        if self._scheme not in HOOKS:
+            self._sender(trial())
 
     def _sender(self, message: Message) -> Any:
         apprise = _apprise()

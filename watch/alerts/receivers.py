@@ -37,6 +37,15 @@ def configured(settings: Settings) -> tuple[Receiver, ...]:
     return tuple(_receiver(each) for each in dict.fromkeys(named))
 
 
+def require_known(receivers: Sequence[Receiver]) -> None:
+    """Raise ConfigError for a receiver that nothing could ever be sent to: better at the start than at the first finding."""
+    from watch.alerts.apprised import Apprised  # noqa: PLC0415
+
+    for each in receivers:
+        if isinstance(each, Apprised):
+            each.require_known()
+
+
 def _receiver(named: str) -> Receiver:
     # Imported late: whoever wants one kind does not pay for the other.
     if named == DESKTOP:

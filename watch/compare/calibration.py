@@ -154,7 +154,11 @@ def load(fingerprint: str = VERSION) -> Calibration:
 
 
 def parse(record: Mapping[str, Any]) -> Calibration:
-    """Read a calibration record; raises KeyError, TypeError or ValueError when something is missing or odd."""
+    """Read a calibration record; raises ConfigError for measures or views other than those that are computed.
+
+    KeyError, TypeError or ValueError when something else is missing or odd.
+    """
+    _require_computed(record)
     views = {
         view: tuple(
             Channel(
@@ -185,6 +189,19 @@ def parse(record: Mapping[str, Any]) -> Calibration:
             posts_reaching=tuple(int(value) for value in counts["posts_reaching"]),
         ),
     )
+
+
+def _require_computed(record: Mapping[str, Any]) -> None:
+    """Refuse a calibration that was fitted for another engine, at the start and not at the first post that needs it."""
+    from watch.compare import engine  # noqa: PLC0415 - it is made of calibrations
+
+    version = record["fingerprint"]
+    fitted = {
+        view: frozenset(name for channel in channels.values() for name in channel["measures"])
+        for view, channels in record["views"].items()
+    }
+    if fitted != engine.computed(version):
+        raise ConfigError("check-data-damaged", name=NAMES[version])
 
 
 def _shares(record: Any) -> dict[Kind, float]:

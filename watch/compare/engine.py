@@ -132,6 +132,14 @@ def comparable(views: Mapping[str, Descriptors]) -> tuple[dict[str, Descriptors]
     return {name: view for name, view in views.items() if reasons[name] is None}, None
 
 
+def computed(version: str) -> dict[str, frozenset[str]]:
+    """Return what is computed of a post, the names of its measures by view: a calibration must have just these."""
+    whole = frozenset(measure.name for measure in MEASURES[version])
+    if version == V1:
+        return dict.fromkeys((FULL, MIRROR, TRIM, TRIM_MIRROR), whole)
+    return dict.fromkeys(VIEWS, whole) | dict.fromkeys(CROPS, frozenset(crops.MEASURES))
+
+
 def gallery(stages: Sequence[Descriptors], cohort: Cohort) -> Gallery:
     """Return the stages made ready; raises UsageError when their fingerprints are of different versions."""
     for stage in stages:

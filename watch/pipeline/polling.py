@@ -66,7 +66,7 @@ class Poller:
         """Open every source and note since when each was not watched; asks nothing yet."""
         now = datetime.now(UTC)
         for row in self._store.sources():
-            if (opened := self._ensure(row)) and row.good and not row.paused:
+            if not row.paused and (opened := self._ensure(row)) and row.good:
                 self._note_late(row, opened, now, NOT_RUNNING)
 
     def start(self) -> None:
@@ -76,8 +76,8 @@ class Poller:
             self._plan(name)
 
     def sync(self) -> None:
-        """Take up sources that were added in the meantime and let go of those that were removed."""
-        rows = {row.id: row for row in self._store.sources()}
+        """Take up sources that were added or resumed in the meantime and let go of those that were removed or paused."""
+        rows = {row.id: row for row in self._store.sources() if not row.paused}
         for name in [each for each in self._open if each not in rows]:
             self._drop(name)
         for name, row in rows.items():
@@ -128,6 +128,9 @@ class Poller:
                     error
                 )  # the store is locked or the disk full; the cursor stays, so nothing is skipped
                 return fresh
+            except Exception as error:  # noqa: BLE001 - one source that breaks must not end the others
+                self._broke(name, error)
+                return fresh
             self._trouble = ""
             fresh += came
             if not more or self._ended.is_set():
@@ -149,9 +152,11 @@ class Poller:
         try:
             batch = opened.source.poll(row.cursor, LIMIT)
         except SakigakeError as error:
-            self._rest(row, error)
+            if self._open.get(name) is opened:  # else its connection was closed under it
+                self._rest(row, error)
             return 0, False
-        if self._ended.is_set() and not batch.posts:
+        let_go = self._ended.is_set() or self._open.get(name) is not opened
+        if let_go and not batch.posts:
             return 0, False
         fresh = self._store.take_batch(name, batch, datetime.now(UTC))
         if row.failures:
@@ -223,11 +228,15 @@ class Poller:
         return SteadyTrigger(seconds=opened.interval_s, timezone=UTC)
 
     def _event(self, event: Any) -> None:
+        """Take note of a job that the scheduler could not run to its end."""
+        if not isinstance(event.exception, SakigakeError):
+            self._broke(event.job_id, event.exception)
+
+    def _broke(self, name: str, error: BaseException) -> None:
         """Let a source rest whose poll broke, and tell it, by the name of what broke only."""
-        LOG.error("a poll ended with %s", type(event.exception).__name__)
+        LOG.error("a poll ended with %s", type(error).__name__)
         try:
-            if not isinstance(event.exception, SakigakeError):
-                row = self._store.source(event.job_id)
-                self._rest(row, NetworkError("watch-source-broke", source=row.id))
+            row = self._store.source(name)
+            self._rest(row, NetworkError("watch-source-broke", source=row.id))
         except SakigakeError:
             return  # the store cannot be used: the main loop tells it

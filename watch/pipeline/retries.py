@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from sakigake.errors import SakigakeError
+from watch.store.records import NO_PICTURE as NO_PICTURE  # noqa: PLC0414 - one of the reasons
 
 # Seconds until the next try, by how many there were. After the last one the post counts as failed.
 WAITS_S = (30.0, 120.0, 600.0, 3600.0, 6 * 3600.0)
 # A fresh post's picture may not have reached all servers of its platform yet; after this many it is gone.
 GONE_TRIES = 2
-GONE, NO_PICTURE = "source-gone", "no-picture"
+GONE, TOO_MANY = "source-gone", "too-many-pictures"
 _GONE_STATUSES = frozenset({404, 410})
 _BUSY_STATUSES = frozenset({408, 425, 429})
 _SERVER_ERROR = 500

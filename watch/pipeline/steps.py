@@ -13,7 +13,7 @@ from watch.fetch.records import Fetched
 from watch.finding import ALIKE, to_json
 from watch.pipeline.pages import picture_in
 from watch.pipeline.ports import Comparer, Decoder, Keeper, Net
-from watch.pipeline.retries import NO_PICTURE, Failure, judge
+from watch.pipeline.retries import NO_PICTURE, TOO_MANY, Failure, judge
 from watch.pipeline.verdict import idempotency, with_claims
 from watch.post import MediaRef, Post
 from watch.store.protocol import WatchStore
@@ -63,7 +63,9 @@ class Steps:
         media = post.media or ((MediaRef(url=post.url),) if post.url else ())
         for number, ref in enumerate(media[:MOST_MEDIA]):
             self._look_at(post, number, ref, seen, own)
-        state, reason = PostState.UNRELATED, next((each.reason for each in seen.failures), "")
+        # What was not looked at stands beside whatever the rest came to: a padded picture must not hide behind a decoy.
+        beyond = TOO_MANY if len(media) > MOST_MEDIA else ""
+        state, reason = PostState.UNRELATED, next((each.reason for each in seen.failures), beyond)
         if seen.findings:
             state = PostState.FOUND
         elif any(each.tries for each in seen.failures):

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -59,11 +58,11 @@ def configure(options: Options) -> Config:
     servers = options.texts("servers", example=SERVERS[0]) or SERVERS
     for server in servers:
         options.address("servers", server, SERVERS[0], ("ws", "wss"))
-    named = options.text("dictionary", example="zstd_dictionary", default="")
+    named = options.file("dictionary", example="zstd_dictionary")
     dictionary = None
     if named:
         try:
-            dictionary = Path(named).expanduser().read_bytes()[:MAX_MESSAGE]
+            dictionary = named.read_bytes()[:MAX_MESSAGE]
         except OSError as error:
             raise UsageError("source-file-unreadable", path=named, why=error.strerror or error) from error
     return Config(

@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sakigake.clock import iso, parse_time
@@ -54,6 +54,7 @@ class _State:
     modified: str = ""
     at: str = ""
     known: tuple[str, ...] = ()
+    beyond: str = ""
 
     @classmethod
     def read(cls, cursor: str | None) -> "_State":
@@ -64,12 +65,19 @@ class _State:
                 str(kept.get("modified", "")),
                 str(kept.get("at", "")),
                 tuple(str(each) for each in kept.get("known", [])[:MAX_ENTRIES]),
+                str(kept.get("beyond", "")),
             )
         except (ValueError, AttributeError, TypeError):
             return cls()
 
     def write(self) -> str:
-        kept = {"etag": self.etag, "modified": self.modified, "at": self.at, "known": list(self.known)}
+        kept = {
+            "etag": self.etag,
+            "modified": self.modified,
+            "at": self.at,
+            "known": list(self.known),
+            "beyond": self.beyond,
+        }
         return json.dumps(kept, separators=(",", ":"))
 
 
@@ -108,14 +116,18 @@ class Feed:
         )
         now = self._net.clock.now()
         if answer.status == NOT_MODIFIED:
-            return Batch((), _State(state.etag, state.modified, iso(now), state.known).write())
+            return Batch((), replace(state, at=iso(now)).write())
         feed = self._parse(answer.body)
-        entries = [(_key(entry), entry) for entry in feed.entries[:MAX_ENTRIES]]
+        base = self._config.url
+        entries = [(_key(entry, base), entry) for entry in feed.entries[:MAX_ENTRIES]]
         known, listed = set(state.known), [key for key, _ in entries]
         fresh = [(key, entry) for key, entry in entries if key not in known]
         holes: tuple[Hole, ...] = ()
         if known and listed and not known & set(listed) and state.at:
             holes = (Hole(parse_time(state.at), now, "source-feed-turned-over"),)
+        beyond = _digest([_key(entry, base) for entry in feed.entries[MAX_ENTRIES:]])
+        if beyond not in {"", state.beyond}:
+            holes = (*holes, Hole(parse_time(state.at) if state.at else now, now, "source-feed-too-long"))
         given, left = fresh[:limit], fresh[limit:]
         posts = [post for key, entry in given if (post := self._post(key, entry)) is not None]
         # Until the last entry is handed over the feed has to be sent again in full.
@@ -127,6 +139,7 @@ class Feed:
             answer.header("last-modified") if done else "",
             iso(now),
             tuple(kept) or state.known,
+            beyond,
         )
         return Batch(tuple(posts), after.write(), holes)
 
@@ -146,9 +159,12 @@ class Feed:
         except Exception:  # noqa: BLE001 - not well-formed: feedparser reads those feeds too, without entities
             if b"<!ENTITY" in body.upper():
                 raise NetworkError("source-feed-refused", host=host) from None
-        feed = self._parser.parse(
-            body, response_headers={"content-type": "application/xml"}, resolve_relative_uris=False
-        )
+        try:
+            feed = self._parser.parse(
+                body, response_headers={"content-type": "application/xml"}, resolve_relative_uris=False
+            )
+        except Exception as error:  # it promises nothing for what is not well-formed
+            raise NetworkError("source-feed-unreadable", host=host) from error
         if not feed.entries and not feed.get("version"):
             raise NetworkError("source-feed-unreadable", host=host)
         return feed
@@ -177,9 +193,16 @@ class Feed:
         return posted.feed_date(str(plain.get("published") or plain.get("updated") or ""))
 
 
-def _key(entry: Mapping[str, Any]) -> str:
+def _key(entry: Mapping[str, Any], base: str) -> str:
+    """Return what an entry is known by: its id or link, and its pictures, so that a swapped one is looked at again."""
     named = str(entry.get("id") or entry.get("link") or "") or json.dumps(entry, default=str, sort_keys=True)
-    return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:KEY]
+    return _digest([named, *_pictures(entry, base)])
+
+
+def _digest(texts: Sequence[str]) -> str:
+    """Return a short digest of some texts, nothing for none."""
+    told = "\n".join(texts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(told).hexdigest()[:KEY] if texts else ""
 
 
 def _pictures(entry: Mapping[str, Any], base: str) -> tuple[str, ...]:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers.expat import ExpatError
 
+from sakigake.clock import from_ms
 from sakigake.errors import NotFoundError, SakigakeError
 from watch import posted
-from watch.post import Batch, ClockClass, MediaRef, Post, SourceInfo
+from watch.post import Batch, ClockClass, Hole, MediaRef, Post, SourceInfo, clean
 from watch.sources import handed
 from watch.sources.net import Net
 from watch.sources.options import Options
@@ -67,6 +68,7 @@ class Folder:
         self._source = source
         self._last: str | None = None
         self._count = 0
+        self._odd: dict[int, Hole] = {}  # files whose name cannot be kept, by their number on the disk
         self._begin()
 
     def _begin(self) -> None:
@@ -97,7 +99,7 @@ class Folder:
         if posts or self._last is None:
             self._count += 1
         self._last = str(self._count)
-        return Batch(posts, self._last)
+        return Batch(posts, self._last, tuple(self._odd.values()))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -126,8 +128,14 @@ class Folder:
                         seen = entry.stat(follow_symlinks=False)
                     except OSError:
                         continue  # gone in between
-                    if stat.S_ISREG(seen.st_mode):  # no links: one could name any file of this computer
-                        yield _Look(entry.name, seen.st_size, seen.st_mtime_ns)
+                    if not stat.S_ISREG(seen.st_mode):  # no links: one could name any file of this computer
+                        continue
+                    if clean(entry.name) != entry.name:  # a name that is not Unicode cannot be kept
+                        moment_ns = max(0, min(seen.st_mtime_ns, self._clock.wall_ns()))
+                        moment = from_ms(moment_ns // 1_000_000)
+                        self._odd[seen.st_ino] = Hole(moment, moment, "source-file-name-odd")
+                        continue
+                    yield _Look(entry.name, seen.st_size, seen.st_mtime_ns)
         except OSError as error:
             raise NotFoundError("source-folder-missing", path=self._path) from error
 

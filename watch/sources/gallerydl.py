@@ -69,14 +69,12 @@ def configure(options: Options) -> Config:
     program = shutil.which(named)
     if program is None:
         raise UsageError("source-program-missing", name=named)
-    cookies = options.text("cookies", example="cookies.txt", default="")
-    if cookies and not Path(cookies).expanduser().is_file():
-        raise UsageError("source-file-unreadable", path=cookies, why="-")
+    cookies = options.file("cookies", example="cookies.txt")
     least = options.seconds("pause_s", default=2.0, least=0.0, most=600.0)
     return Config(
         url,
         program,
-        str(Path(cookies).expanduser()) if cookies else "",
+        str(cookies or ""),
         options.seconds("every_s", default=3600.0, least=600.0),
         options.seconds("timeout_s", default=600.0, least=5.0, most=3600.0),
         f"{least:g}-{least * 3:g}",

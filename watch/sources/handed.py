@@ -14,7 +14,7 @@ from pathlib import Path
 from sakigake.errors import NotFoundError, UsageError
 from watch import posted
 from watch.links import Link, read_link
-from watch.post import MediaRef, Post
+from watch.post import MediaRef, Post, clean
 from watch.sources import markup
 
 SOURCE = "inbox"
@@ -77,6 +77,8 @@ def from_picture(path: Path, now: datetime, source: str = SOURCE) -> Post:
 
     Raises NotFoundError and UsageError.
     """
+    if clean(str(path)) != str(path):
+        raise UsageError("picture-name-odd", path=clean(str(path)))
     try:
         if not path.is_file():
             raise NotFoundError("picture-missing", path=path)

@@ -1,5 +1,7 @@
 """Reading the configuration of a source: every option is known, of the right kind, and says what is wrong when it is not."""
 
+import errno
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +14,16 @@ MAX_TEXT = 2000
 
 
 class Options:
-    """The options of one source. Each method takes one; `done` refuses what nobody asked for. All raise UsageError."""
+    """The options of one source. Each method takes one; `done` refuses what nobody asked for. All raise UsageError.
+
+    `resolved` is what was given, with the paths among it made independent of the folder that one happens to be in.
+    """
 
     def __init__(self, kind: str, given: Mapping[str, object]) -> None:
         self._kind = kind
         self._given = given
         self._known: list[str] = []
+        self.resolved: dict[str, object] = dict(given)
 
     def _take(self, name: str) -> object | None:
         self._known.append(name)
@@ -112,10 +118,22 @@ class Options:
 
     def folder(self, name: str, *, example: str) -> Path:
         """Return a folder that is there."""
-        path = Path(self.text(name, example=example)).expanduser()
+        path = Path(self.text(name, example=example)).expanduser().absolute()
         if not path.is_dir():
             raise UsageError("source-folder-missing", path=path)
-        return path.absolute()
+        self.resolved[name] = str(path)
+        return path
+
+    def file(self, name: str, *, example: str) -> Path | None:
+        """Return a file that is there, None when none is named."""
+        named = self.text(name, example=example, default="")
+        if not named:
+            return None
+        path = Path(named).expanduser().absolute()
+        if not path.is_file():
+            raise UsageError("source-file-unreadable", path=path, why=os.strerror(errno.ENOENT))
+        self.resolved[name] = str(path)
+        return path
 
     def done(self) -> None:
         """Refuse options that the source does not have: a mistyped one must not be passed over."""

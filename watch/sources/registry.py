@@ -31,11 +31,15 @@ def _room(kind: str) -> ModuleType:
         raise UsageError("source-library-missing", library=error.name or kind) from error
 
 
-def check(kind: str, config: Mapping[str, object]) -> None:
-    """Refuse a configuration that cannot be meant. Asks nobody. Raises UsageError that names the option."""
+def check(kind: str, config: Mapping[str, object]) -> dict[str, object]:
+    """Refuse a configuration that cannot be meant, and return it as it is to be kept: paths in it are absolute.
+
+    Asks nobody. Raises UsageError that names the option.
+    """
     options = Options(kind, config)
     _room(kind).configure(options)
     options.done()
+    return options.resolved
 
 
 def make(kind: str, config: Mapping[str, object], net: Net, *, source: str = "") -> PostSource:

@@ -24,7 +24,8 @@ class PostTables(SqliteFile):
         """Keep what a poll brought, and where the next one goes on, in one step."""
         now_us, fresh = to_us(now), 0
         with self._write() as db:
-            if db.execute("SELECT 1 FROM sources WHERE id = ?", (source,)).fetchone() is None:
+            row = db.execute("SELECT paused FROM sources WHERE id = ?", (source,)).fetchone()
+            if row is None:
                 return 0  # removed while it was asked
             for post in batch.posts:
                 fresh += _add_post(db, self.key_of(source, post.post_id), source, post, now_us)
@@ -33,7 +34,10 @@ class PostTables(SqliteFile):
                     "INSERT OR IGNORE INTO holes (source, began_us, ended_us, reason) VALUES (?, ?, ?, ?)",
                     (source, to_us(hole.began), max(to_us(hole.began), to_us(hole.ended)), hole.reason),
                 )
-            close_hole(db, source, now_us)
+            if not row[
+                0
+            ]:  # paused while it was asked: not watched until the first good poll after it is resumed
+                close_hole(db, source, now_us)
             db.execute(
                 "UPDATE sources SET cursor = ?, good_us = ?, failures = 0, trouble = '', resting_us = NULL WHERE id = ?",
                 (batch.cursor, now_us, source),
@@ -41,10 +45,13 @@ class PostTables(SqliteFile):
         return fresh
 
     def hand_in(self, post: Post, now: datetime) -> bool:
-        """Keep a post that a person handed in; one that failed before is tried anew."""
+        """Keep a post that a person handed in; one that came to nothing or failed before is looked at anew."""
         key = self.key_of(INBOX, post.post_id)
         with self._write() as db:
-            db.execute("DELETE FROM posts WHERE source = ? AND key = ? AND state = 'failed'", (INBOX, key))
+            db.execute(
+                "DELETE FROM posts WHERE source = ? AND key = ? AND state IN ('failed', 'unrelated')",
+                (INBOX, key),
+            )
             return _add_post(db, key, INBOX, post, to_us(now))
 
     def key_of(self, source: str, post_id: str) -> bytes:

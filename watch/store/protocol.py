@@ -53,7 +53,7 @@ class WatchStore(Protocol):
         """Return the holes of one source or all, oldest first, those that go on last."""
 
     def hand_in(self, post: Post, now: datetime) -> bool:
-        """Keep a post that a person handed in; one that failed before is tried anew. Returns False: there already."""
+        """Keep a post that a person handed in; one that came to nothing or failed is looked at anew. Returns False: there already."""
 
     def waiting(self) -> int:
         """Return how many posts wait."""

@@ -9,6 +9,7 @@ from sakigake.model import Likeness, Order
 from watch.post import Post
 
 INBOX = "inbox"  # the source of what a person hands in
+NO_PICTURE = "no-picture"  # why a post came to nothing that shows none
 
 
 class PostState(StrEnum):
@@ -150,7 +151,10 @@ class OwnAccount:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much there is of what. `failed` counts posts by the slug of their reason."""
+    """How much there is of what. `failed` counts posts by the slug of their reason.
+
+    `partly` counts those of which something was looked at and something not, by the first reason why not.
+    """
 
     waiting: int = 0
     unrelated: int = 0
@@ -158,3 +162,4 @@ class Counts:
     unsent: int = 0
     new_findings: int = 0
     failed: Mapping[str, int] = field(default_factory=dict)
+    partly: Mapping[str, int] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sakigake.store.values import as_int
 from watch.store.findings import FindingTables
 from watch.store.posts import SALT
-from watch.store.records import Counts
+from watch.store.records import NO_PICTURE, Counts
 from watch.store.sources import SourceTables
 
 FILE = "watch.db"
@@ -31,6 +31,11 @@ class SqliteWatchStore(FindingTables, SourceTables):
             for row in self._read("SELECT state, count(*) FROM posts GROUP BY state")
         }
         failed = self._read("SELECT reason, count(*) FROM posts WHERE state = 'failed' GROUP BY reason")
+        partly = self._read(
+            "SELECT reason, count(*) FROM posts WHERE state IN ('unrelated', 'found') AND reason NOT IN ('', ?)"
+            " GROUP BY reason",
+            NO_PICTURE,
+        )
         fresh = self._read("SELECT count(*) FROM findings WHERE review = 'new'")
         return Counts(
             waiting=states.get("waiting", 0),
@@ -39,4 +44,5 @@ class SqliteWatchStore(FindingTables, SourceTables):
             unsent=self.unsent(),
             new_findings=as_int(fresh[0][0]),
             failed={str(row[0]): as_int(row[1]) for row in failed},
+            partly={str(row[0]): as_int(row[1]) for row in partly},
         )

@@ -18,7 +18,7 @@ from tests.watch.store.conformance import a_finding, a_post, settled, with_feed
 from watch.alerts import message, sender
 from watch.alerts.apprised import Apprised
 from watch.alerts.desktop import Desktop
-from watch.alerts.receivers import configured, ids, short_name
+from watch.alerts.receivers import configured, ids, require_known, short_name
 from watch.alerts.sender import Sender
 from watch.store.records import PostState
 from watch.store.sqlite import SqliteWatchStore
@@ -165,6 +165,16 @@ def test_an_address_that_apprise_does_not_know_is_told_without_it() -> None:
     with pytest.raises(ConfigError) as caught:
         Apprised("nosuch://secret", "nosuch:1").send(message.trial())
     assert "secret" not in str(caught.value)
+
+
+def test_a_receiver_that_apprise_does_not_know_is_refused_before_anything_is_sent(own_home: Path) -> None:
+    configure(own_home, '["json://127.0.0.1:9/h", "nosuch://secret"]')
+    with pytest.raises(ConfigError) as caught:
+        require_known(configured(load()))
+    assert caught.value.code == "watch-alert-odd"
+    assert "secret" not in str(caught.value)
+    configure(own_home, '["json://127.0.0.1:9/h", "desktop", "ntfy://topic"]')
+    require_known(configured(load()))
 
 
 def test_importing_the_receivers_does_not_import_apprise() -> None:

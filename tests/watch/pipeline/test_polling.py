@@ -1,5 +1,6 @@
 """Asking the sources: what fails rests, what is missed is a hole, what repeats is dropped."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -200,6 +201,72 @@ def test_a_source_that_cannot_be_made_is_told_and_the_others_go_on(
     assert store.source("feed").trouble == "watch-source-broke"
     poller.close()
     assert good.closed
+
+
+def test_one_broken_poll_does_not_end_the_others(store: SqliteWatchStore, said: list[str]) -> None:
+    store.add_source("other", "rss", {}, LONG_AGO)
+    made = {
+        "feed": Scripted(UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")),
+        "other": Scripted(Batch((Post("other", "web", "1", "", "", "", (), a_post(1).time),), "c")),
+    }
+    poller = Poller(store, lambda row: made[row.id], lambda key, **_values: said.append(key), 10)
+    poller.begin()
+    assert poller.poll_all() == 1
+    assert store.source("feed").trouble == "watch-source-broke"
+    assert said == ["watch.source-trouble"]
+    poller.close()
+
+
+class Answering(Scripted):
+    """A source whose poll waits until it is told to answer, or is closed."""
+
+    def __init__(self, *steps: Batch | Exception) -> None:
+        super().__init__(*steps, interval_s=0.0)
+        self.asked, self.answer = threading.Event(), threading.Event()
+
+    def poll(self, cursor: str | None, limit: int) -> Batch:
+        self.asked.set()
+        assert self.answer.wait(30)
+        return super().poll(cursor, limit)
+
+    def close(self) -> None:
+        super().close()
+        self.answer.set()
+
+
+@pytest.mark.parametrize("closing", [batch(1), Batch((), "c"), NetworkError("fetch-cut-off", host="h")])
+def test_a_poll_that_ends_after_the_pause_closes_no_hole(
+    store: SqliteWatchStore, said: list[str], closing: Batch | Exception
+) -> None:
+    sources: list[Answering] = []
+
+    def make(_row: SourceRow) -> PostSource:
+        sources.append(Answering(closing if not sources else batch(2)))
+        return sources[-1]
+
+    poller = Poller(store, make, lambda key, **_values: said.append(key), 10)
+    poller.begin()
+    asked = threading.Thread(target=poller.poll, args=("feed",))
+    asked.start()
+    assert sources[0].asked.wait(30)
+    paused = datetime.now(UTC)
+    store.pause_source("feed", paused=True, now=paused)
+    poller.sync()
+    asked.join(30)
+    assert sources[0].closed, "a paused stream is let go of"
+    assert [(each.began, each.ended, each.reason) for each in store.holes()] == [(paused, None, "paused")]
+    assert (said, store.source("feed").failures) == ([], 0)
+    poller.sync()
+    assert len(sources) == 1, "not opened while it is paused"
+    store.pause_source("feed", paused=False, now=paused + timedelta(seconds=1))
+    poller._plan = lambda _name: None  # type: ignore[method-assign]  # asked by hand here
+    poller.sync()
+    sources[1].answer.set()
+    poller.poll("feed")
+    assert [(each.began, each.ended, each.reason) for each in store.holes()] == [
+        (paused, store.source("feed").good, "paused")
+    ]
+    poller.close()
 
 
 def test_the_schedule_asks_by_itself_and_a_broken_poll_does_not_end_it(

@@ -252,3 +252,31 @@ def test_a_post_without_anything_to_look_at(store: SqliteWatchStore, steps: Step
     looked = steps.look(waiting(store))
     assert isinstance(looked, Outcome)
     assert (looked.state, looked.reason) == (PostState.UNRELATED, "no-picture")
+
+
+def test_a_picture_too_large_beside_a_decoy_is_told(
+    world: scene.World, store: SqliteWatchStore, steps: Steps
+) -> None:
+    decoy = world.picture("/decoy.jpg", scene.unrelated(1))
+    padded = world.picture("/padded.jpg", scene.derived() + bytes(22 * 2**20))
+    looked = steps.look(waiting(store, decoy, padded))
+    assert isinstance(looked, Outcome)
+    assert (looked.state, looked.reason) == (PostState.UNRELATED, "fetch-too-large")
+    store.settle([looked], (), START)
+    assert store.counts().partly == {"fetch-too-large": 1}
+
+
+def test_pictures_beyond_those_that_are_looked_at_are_told(
+    world: scene.World, store: SqliteWatchStore, steps: Steps
+) -> None:
+    decoy = world.picture("/decoy.jpg", scene.unrelated(1))
+    copy = world.picture("/copy.jpg", scene.derived())
+    looked = steps.look(waiting(store, *[decoy] * 16, copy))
+    assert isinstance(looked, Outcome)
+    assert (looked.state, looked.reason) == (PostState.UNRELATED, "too-many-pictures")
+    looked = steps.look(waiting(store, copy, *[decoy] * 16, post_id="2"))
+    assert isinstance(looked, Outcome)
+    assert (looked.state, looked.reason) == (PostState.FOUND, "too-many-pictures")
+    looked = steps.look(waiting(store, *[decoy] * 16, post_id="3"))
+    assert isinstance(looked, Outcome)
+    assert looked.reason == ""

@@ -235,6 +235,67 @@ def test_a_feed_that_is_cut_in_the_middle_still_gives_its_beginning() -> None:
     assert kept.posts
 
 
+def test_half_a_character_in_a_feed_that_is_no_xml_is_told_as_unreadable() -> None:
+    odd = (
+        rss(item(1))
+        .replace(b"example.com/1", b"example.com/&#xD800;")
+        .replace(b"</channel>", b"<b></channel>")
+    )
+    with feed(Served(odd)) as (made, _):
+        with pytest.raises(NetworkError) as failed:
+            made.poll(None, 50)
+        assert failed.value.code == "source-feed-unreadable"
+
+
+@pytest.mark.parametrize(
+    "fault", [UnicodeEncodeError("utf-8", "x", 0, 1, "y"), RecursionError(), KeyError("x")]
+)
+def test_whatever_the_parser_trips_over_is_an_unreadable_feed(fault: Exception) -> None:
+    class Tripping:
+        def parse(self, *_args: object, **_more: object) -> object:
+            raise fault
+
+    with feed(Served(rss(item(1)))) as (made, _):
+        made._parser = Tripping()  # type: ignore[attr-defined]
+        with pytest.raises(NetworkError) as failed:
+            made.poll(None, 50)
+    assert failed.value.code == "source-feed-unreadable"
+
+
+def test_entries_of_one_link_with_other_pictures_are_other_entries() -> None:
+    def bare(picture: str) -> str:
+        return f'<item><link>https://example.com/</link><enclosure url="{picture}" type="image/png" length="1"/></item>'
+
+    with feed(Served(rss(bare("/a.png"), bare("/b.png"), bare("/b.png")))) as (made, site):
+        kept = Kept()
+        kept.poll(made)
+        assert [post.media[0].url for post in kept.posts.values()] == [site.url("/a.png"), site.url("/b.png")]
+
+
+def test_a_swapped_picture_is_looked_at_again() -> None:
+    served = Served(rss(item(1), item(2)))
+    with feed(served) as (made, site):
+        kept = Kept()
+        assert kept.poll(made) == 2
+        served.change(rss(item(1, '<enclosure url="/other.png" type="image/png" length="1"/>'), item(2)))
+        assert kept.poll(made) == 1
+        assert list(kept.posts.values())[-1].media[0].url == site.url("/other.png")
+        assert kept.poll(made) == 0
+
+
+def test_entries_beyond_those_that_are_looked_at_are_a_hole_once() -> None:
+    served = Served(rss(*(item(number) for number in range(1002))))
+    with feed(served) as (made, _):
+        reasons, cursor, seen = [], None, 0
+        for _ in range(22):
+            batch = made.poll(cursor, 50)
+            cursor, seen = batch.cursor, seen + len(batch.posts)
+            reasons += [hole.reason for hole in batch.holes]
+        assert (seen, reasons) == (1000, ["source-feed-too-long"])
+        served.change(rss(*(item(number) for number in range(1003))))
+        assert [hole.reason for hole in made.poll(cursor, 50).holes] == ["source-feed-too-long"]
+
+
 def test_five_refusals_and_the_host_is_left_alone() -> None:
     served = Served(b"")
     served.status = "500 No"

@@ -2,6 +2,7 @@
 
 import os
 import plistlib
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,23 @@ def test_pictures_and_links_become_posts_once(tmp_path: Path) -> None:
     linked = next(post for post in kept.posts.values() if post.url == LINK)
     assert linked.time.not_before is not None
     assert linked.time.not_before.clock is ClockClass.PLATFORM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take Unicode names only")
+def test_a_name_that_is_no_text_is_passed_over_and_told(tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    put(tmp_path / os.fsdecode(b"b\xff.png"))
+    kept, holes = Kept(), set()
+    with folder(tmp_path) as made:
+        for _ in range(3):
+            batch = made.poll(None, 50)
+            holes |= {(hole.reason, hole.began, hole.ended) for hole in batch.holes}
+            for post in batch.posts:
+                kept.posts[post.post_id] = post
+    assert names(kept) == {"a.png"}
+    ((reason, began, ended),) = holes
+    assert reason == "source-file-name-odd"
+    assert began == ended
 
 
 def test_a_file_that_is_still_being_written_waits(tmp_path: Path) -> None:

@@ -134,3 +134,13 @@ def test_pictures_of_a_page() -> None:
 @given(st.text("<>imgsrc='\"=/ &;!-[]ax", max_size=200))
 def test_no_markup_is_a_crash(page: str) -> None:
     assert isinstance(markup.page_pictures(page, "https://example.com/"), tuple)
+
+
+def test_a_link_or_a_file_with_half_a_character(tmp_path: Path) -> None:
+    post = handed.from_link("https://example.com/\udcff", NOW)
+    assert post.url == "https://example.com/\ufffd"
+    assert post.post_id.encode()
+    with pytest.raises(UsageError) as refused:
+        handed.from_picture(tmp_path / "a\udcff.png", NOW)
+    assert refused.value.code == "picture-name-odd"
+    assert refused.value.message().encode()

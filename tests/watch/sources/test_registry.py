@@ -67,7 +67,7 @@ def test_every_reason_of_a_hole_is_worded() -> None:
         for path in folder.glob("*.py")
         for reason in re.findall(r'(?:hole|Hole)\([^"]*"(source-[a-z-]+)"', path.read_text(encoding="utf-8"))
     }
-    assert len(reasons) == 4
+    assert len(reasons) == 6
     for lang in words.LANGUAGES:
         assert all(words.text(registry.hole_key(reason), lang) for reason in reasons)
 
@@ -79,3 +79,20 @@ def test_limits_given_as_text_from_a_command_line() -> None:
     for value in values:
         with pytest.raises(UsageError):
             registry.check("rss", {**EXAMPLES["rss"], "every_s": value})
+
+
+def test_paths_are_kept_as_they_are_meant_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watcher may run from another folder than the one the source was added in."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "c.txt").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for told in ("in", "./in", "~/in"):
+        assert registry.check("folder", {"path": told}) == {"path": str(tmp_path / "in")}
+    listed = {"url": "https://example.com/", "program": sys.executable, "cookies": "c.txt"}
+    assert registry.check("gallery-dl", listed) == {**listed, "cookies": str(tmp_path / "c.txt")}
+    assert registry.check("bluesky", {"dictionary": "c.txt", "tags": "a,b"}) == {
+        "dictionary": str(tmp_path / "c.txt"),
+        "tags": "a,b",
+    }
+    assert registry.check("rss", {"url": "https://example.com/feed"}) == {"url": "https://example.com/feed"}

@@ -1,5 +1,6 @@
 """What every watcher's store must do. A test module subclasses this and says how its store is opened."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -220,6 +221,49 @@ class StoreConformance:
         assert store.counts().failed == {"source-gone": 1}
         assert store.hand_in(handed, NOW)
         assert store.waiting() == 1
+
+    def test_what_came_to_nothing_is_looked_at_anew_when_it_is_handed_in_again(
+        self, store: WatchStore
+    ) -> None:
+        handed = a_post(1, INBOX)
+        assert store.hand_in(handed, NOW)
+        (waiting,) = store.due(NOW, 10)
+        store.settle([Outcome(INBOX, waiting.key, PostState.UNRELATED, "", ("e" * 64,), 7)], (), NOW)
+        assert store.hand_in(handed, NOW)
+        (again,) = store.due(NOW, 10)
+        assert again.post == handed
+        store.settle([Outcome(INBOX, again.key, PostState.FOUND, "", (), 8, (a_finding(),))], (), NOW)
+        assert not store.hand_in(handed, NOW), "a finding stands"
+
+    def test_posts_seen_in_part_are_counted_by_reason(self, store: WatchStore) -> None:
+        with_feed(store, *(a_post(number) for number in range(4)))
+        reasons = [("fetch-too-large", PostState.UNRELATED), ("too-many-pictures", PostState.FOUND)]
+        reasons += [("", PostState.UNRELATED), ("no-picture", PostState.UNRELATED)]
+        outcomes = [
+            Outcome("feed", waiting.key, state, reason, ("e" * 64,), 7)
+            for waiting, (reason, state) in zip(store.due(NOW, 10), reasons, strict=True)
+        ]
+        store.settle(outcomes, (), NOW)
+        assert store.counts().partly == {"fetch-too-large": 1, "too-many-pictures": 1}
+        assert store.counts().failed == {}
+
+    def test_a_batch_that_comes_after_the_pause_leaves_the_hole_open(self, store: WatchStore) -> None:
+        with_feed(store)
+        store.pause_source("feed", paused=True, now=NOW + SECOND)
+        assert store.take_batch("feed", Batch((a_post(1),), "c2"), NOW + 2 * SECOND) == 1
+        assert store.holes() == [HoleRow("feed", NOW, None, "paused")]
+        store.pause_source("feed", paused=False, now=NOW + 3 * SECOND)
+        assert store.holes() == [HoleRow("feed", NOW, None, "paused")], "until it answers again"
+        store.take_batch("feed", Batch((), "c3"), NOW + 4 * SECOND)
+        assert store.holes() == [HoleRow("feed", NOW, NOW + 4 * SECOND, "paused")]
+
+    def test_half_a_character_is_kept_as_its_replacement(self, store: WatchStore) -> None:
+        lone = "a\ud800\udcffb"
+        odd = replace(a_post(1), url=lone, author_name=lone, post_id=lone, media=(MediaRef(url=lone),))
+        with_feed(store, odd)
+        (waiting,) = store.due(NOW, 10)
+        assert waiting.post == odd
+        assert waiting.post.url == waiting.post.media[0].url == "a\ufffd\ufffdb"
 
     def test_a_review_is_kept(self, store: WatchStore) -> None:
         with_feed(store, a_post(1))
