@@ -134,3 +134,12 @@ def test_pictures_of_a_page() -> None:
 @given(st.text("<>imgsrc='\"=/ &;!-[]ax", max_size=200))
 def test_no_markup_is_a_crash(page: str) -> None:
     assert isinstance(markup.page_pictures(page, "https://example.com/"), tuple)
+
+
+def test_addresses_with_controls_or_without_end_are_none() -> None:
+    from watch.sources.markup import MAX_LINK, addresses
+
+    base = "https://example.com/"
+    for odd in ("/a\x1b[31m.png", "/a\x9b.png", "/a\u202egnp.exe", "/" + "a" * MAX_LINK, "/\x00"):
+        assert addresses([odd, "/b.png"], base) == ("https://example.com/b.png",)
+    assert addresses(["/画像 1.png"], base) == ("https://example.com/画像 1.png",)
