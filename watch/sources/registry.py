@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 
 from sakigake.errors import UsageError
@@ -67,7 +68,11 @@ def _reads(kind: str, config: Mapping[str, object]) -> dict[str, object] | None:
     except UsageError:
         return None
     fields = {each.name: getattr(configured, each.name) for each in dataclasses.fields(configured)}
-    return {name: value for name, value in fields.items() if name not in _PACE}
+    return {
+        name: value.resolve() if isinstance(value, Path) else value
+        for name, value in fields.items()
+        if name not in _PACE
+    }
 
 
 def is_ready(source: PostSource) -> bool:

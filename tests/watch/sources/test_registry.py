@@ -3,6 +3,7 @@
 import re
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sakigake.errors import UsageError
 from tests.watch.sources.draining import net_to
 from watch.post import ClockClass
 from watch.sources import registry
+from watch.store.records import SourceRow
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "folder": {"path": "."},
@@ -79,3 +81,15 @@ def test_limits_given_as_text_from_a_command_line() -> None:
     for value in values:
         with pytest.raises(UsageError):
             registry.check("rss", {**EXAMPLES["rss"], "every_s": value})
+
+
+def test_what_is_read_already_is_known_whatever_its_pace_or_spelling(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        SourceRow("gone", "folder", {"path": str(tmp_path / "gone")}, now),
+        SourceRow("here", "folder", {"path": str(tmp_path)}, now),
+        SourceRow("news", "rss", {"url": "https://example.com/feed.xml"}, now),
+    ]
+    assert registry.same(rows, "folder", {"path": f"{tmp_path}/../{tmp_path.name}/"}) == "here"
+    assert registry.same(rows, "rss", {"url": "https://example.com/feed.xml", "every_s": "400"}) == "news"
+    assert registry.same(rows, "rss", {"url": "https://example.com/feed.xml?page=2"}) == ""
