@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sakigake import __version__, errors, words
+from sakigake.text import plain
 
 # name -> (module, function, key of its one-line help)
 COMMANDS = {
@@ -50,6 +51,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, words.text(key)) for name, (_, _, key) in COMMANDS.items()])
 
 
+MOST_LINE = 4000
+
+
 @click.command(
     cls=LazyGroup, help=words.text("cli.help"), context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -60,7 +64,9 @@ def cli() -> None:
 
 def fail(error: errors.SakigakeError) -> int:
     """Print what is wrong and what to do next; return the exit code."""
-    click.echo(f"sakigake: {error.message()}\n  {error.hint()}", err=True)
+    # A sentence may hold what others wrote: a file's name, an address, an answer.
+    lines = f"sakigake: {error.message()}\n  {error.hint()}".splitlines()
+    click.echo("\n".join(plain(line, MOST_LINE) for line in lines), err=True)
     return error.exit_code
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 from sakigake import words
+from sakigake.text import plain
+
+MOST_LINE = 4000
 
 
 class Console:
@@ -34,7 +37,7 @@ class Console:
     def _print(self, line: str, *, err: bool) -> None:
         with self._lock:
             try:
-                click.echo(line, err=err)
+                click.echo(plain(line, MOST_LINE), err=err)
                 (sys.stderr if err else sys.stdout).flush()
             except (OSError, ValueError):  # a closed pipe, a closed stream
                 return

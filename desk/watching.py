@@ -1,5 +1,7 @@
 """What the commands of the watcher share: opening its store, and its records as JSON."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from sakigake import words
@@ -9,6 +11,14 @@ from sakigake.settings import Settings
 from watch.post import Post, PostTime, Stamp
 from watch.store.records import FindingRow, HoleRow, SourceRow
 from watch.store.sqlite import FILE, SqliteWatchStore
+
+_LOGIN = re.compile(r"//[^/@?#]*@")
+# In the query of an address: names that speak of a key, and values that look like one.
+_KEYS = re.compile(
+    r"([?&;][^=&;#]*(?:key|token|secret|pass|auth|sig|hash|session)[^=&;#]*=|[?&;][^=&;#]*=(?=[\w.~+/-]{20,}(?:[&;#]|$)))"
+    r"[^&;#]*",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def open_watch(settings: Settings, *, make: bool = False) -> SqliteWatchStore:
@@ -37,11 +47,17 @@ def _worded(slug: str, *sections: str) -> str:
     return next((table[key] for key in (f"{name}.{slug}" for name in sections) if key in table), slug)
 
 
+def shown_options(config: Mapping[str, object]) -> dict[str, str]:
+    """Return the options of a source for the one who gave them. Of addresses the parts that may be a key are hidden."""
+    return {name: _KEYS.sub(r"\1…", _LOGIN.sub("//…@", str(value))) for name, value in config.items()}
+
+
 def source_json(row: SourceRow) -> dict[str, Any]:
     """Return a source as plain values; what opens an account stays out."""
     return {
         "name": row.id,
         "kind": row.kind,
+        "options": shown_options(row.config),
         "added": iso(row.added),
         "last_good_poll": iso(row.good) if row.good else None,
         "paused": row.paused,

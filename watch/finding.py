@@ -6,6 +6,7 @@ from sakigake import words
 from sakigake.clock import iso
 from sakigake.model import Finding, Interval, Likeness
 from sakigake.phrases import chance, span
+from watch.post import PostTime, Stamp
 
 SCHEMA_VERSION = 1
 # The same words in the same place whichever way the answer goes: both orders are printed alike.
@@ -57,8 +58,11 @@ def _times(interval: Interval) -> dict[str, str | None]:
     return {key: iso(value) if value else None for key, value in ends.items()}
 
 
-def to_text(finding: Finding, lang: str | None = None) -> str:
-    """Return the finding as lines: order, likeness, stage, times, counts, other explanations, limits."""
+def to_text(finding: Finding, lang: str | None = None, *, time: PostTime | None = None) -> str:
+    """Return the finding as lines: order, likeness, stage, times, counts, other explanations, limits.
+
+    `time` is where the post's time was read, None when somebody stated it by hand.
+    """
 
     def say(key: str, **values: object) -> str:
         return words.text(key, lang, **values)
@@ -73,7 +77,7 @@ def to_text(finding: Finding, lang: str | None = None) -> str:
         lines.append(f"    {say('finding.compared', count=finding.compared)}")
     lines += [f"    {say(f'finding.note.{note}')}" for note in finding.notes]
     if finding.stage is not None:
-        lines += _stage(finding, lang)
+        lines += _stage(finding, lang, time)
     if finding.counts and finding.likeness in ALIKE:
         lines.append(f"    {chance(finding.counts, lang)}")
     if finding.likeness in ALIKE:
@@ -82,7 +86,7 @@ def to_text(finding: Finding, lang: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def _stage(finding: Finding, lang: str | None) -> list[str]:
+def _stage(finding: Finding, lang: str | None, time: PostTime | None) -> list[str]:
     def say(key: str, **values: object) -> str:
         return words.text(key, lang, **values)
 
@@ -95,6 +99,19 @@ def _stage(finding: Finding, lang: str | None) -> list[str]:
     ]
     if finding.claimed:
         lines.append(f"        {say('report.claimed', when=iso(finding.claimed))}")
-    stated = f" {say('report.post-time-stated')}" if finding.post != Interval() else ""
-    lines.append(f"    {say('report.post-time')}: {span(finding.post, lang)}{stated}")
+    rests = ""
+    if finding.post != Interval():
+        ends = time and dict.fromkeys(_rests(end, lang) for end in _used(finding.post, time))
+        rests = f" ({'; '.join(ends)})" if ends else f" {say('report.post-time-stated')}"
+    lines.append(f"    {say('report.post-time')}: {span(finding.post, lang)}{rests}")
     return lines
+
+
+def _used(post: Interval, time: PostTime) -> list[Stamp]:
+    """Return the ends of a post's time that went into its interval."""
+    ends = ((post.not_before, time.not_before), (post.not_after, time.not_after))
+    return [stamp for moment, stamp in ends if moment and stamp]
+
+
+def _rests(stamp: Stamp, lang: str | None) -> str:
+    return f"{words.text(f'findings.clock.{stamp.clock.value}', lang)}: {stamp.basis}"

@@ -26,7 +26,6 @@ def fetch(net: Net, link: str, now: datetime) -> Linked:
     Raises NetworkError, and UsageError when the page names none.
     """
     data, fetched = fetch_picture(net, link)
-    times = [posted.decode_link(link), posted.seen(now)]
-    for each in fetched:
-        times += [posted.decode_link(each.url), posted.http_date(each.header("date"))]
+    # What the servers say of the time of day is left out: whoever serves a copy may write any date above it.
+    times = [posted.decode_link(link), posted.seen(now), *(posted.decode_link(each.url) for each in fetched)]
     return Linked(data, sha256(data).hexdigest(), fetched[-1].url, posted.combine(times))

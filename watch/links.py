@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from watch import postids
 from watch.postids import Step
 
 MAX_LINK = 4096
-# Mirrors of X that fans paste for their previews; the number is the same post's.
-X_HOSTS = frozenset(
-    {"x.com", "twitter.com", "fxtwitter.com", "vxtwitter.com", "fixupx.com", "fixvx.com", "nitter.net"}
-)
+X_HOSTS = frozenset({"x.com", "twitter.com"})
+# Mirrors of X that fans paste for their previews; the number is that post's, the picture what a third party serves.
+X_MIRRORS = frozenset({"fxtwitter.com", "vxtwitter.com", "fixupx.com", "fixvx.com", "nitter.net"})
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 _AT = re.compile(r"at://([^/?#]+)/app\.bsky\.feed\.post/([^/?#]+)")
 
@@ -23,6 +22,7 @@ class Link:
 
     `picture` says that it leads to the picture itself. `upload` says that its time is the upload's, so the post came
     later, or, for a server that is not the author's, that nothing is known of the post: then `step` is None.
+    `mirror` says that the host is not the platform's.
     """
 
     url: str
@@ -31,6 +31,7 @@ class Link:
     picture: bool = False
     upload: bool = False
     step: Step | None = None
+    mirror: bool = False
 
 
 def read_link(text: str) -> Link | None:
@@ -69,6 +70,11 @@ def _known(url: str, host: str, path: str, query: str) -> Link | None:
 def _x_post(url: str, path: str, _query: str) -> Link | None:
     match = re.match(r"/(?:i/web|i|[A-Za-z0-9_]{1,20})/status(?:es)?/(\d+)", path, re.ASCII)
     return match and Link(url, "x", match[1], step=postids.x_status(match[1]))
+
+
+def _x_mirror(url: str, path: str, query: str) -> Link | None:
+    link = _x_post(url, path, query)
+    return link and replace(link, mirror=True)
 
 
 def _discord_message(url: str, path: str, _query: str) -> Link | None:
@@ -133,6 +139,7 @@ def _fediverse(url: str, host: str, path: str) -> Link | None:
 
 _READERS: tuple[tuple[frozenset[str], Callable[[str, str, str], Link | None]], ...] = (
     (X_HOSTS, _x_post),
+    (X_MIRRORS, _x_mirror),
     (frozenset({"pbs.twimg.com", "video.twimg.com"}), _x_picture),
     (frozenset({"discord.com", "discordapp.com", "ptb.discord.com", "canary.discord.com"}), _discord_message),
     (frozenset({"cdn.discordapp.com", "media.discordapp.net"}), _discord_file),

@@ -7,9 +7,12 @@ Whatever cannot be read gives `PostTime()`, both ends unknown; nothing here rais
     mastodon-id, misskey-aid/aidx/meid/meidg/objectid/ulid        B    the home server's clock
     misskey-…-elsewhere, bluesky-tid, nostr-created-at,
     feed-date, exif-date, claimed-date                            C    what the author wrote
-    http-date, jetstream-time, first-seen                         W    seen then; an upper end only
+    x-status-id-mirror, mastodon-id-by-path, …-as-told            C    a clock's id, but at a place that is not that clock's
+    jetstream-time, first-seen                                    W    seen then, by us or a stream; an upper end only
 
-A class C end is a claim: an order in time must not rest on it without saying so. `trusted` leaves such ends out.
+A class C end is a claim: an order in time must not rest on it without saying so. `trusted` leaves such ends out. The
+Date header of an answer is nothing at all: the server that is asked may be the one that has the copy. For the same
+reason an upper end of class B is no better than a claim.
 """
 
 import re
@@ -42,10 +45,12 @@ _CLOCKS = {
     "x": ClockClass.PLATFORM,
     "discord": ClockClass.PLATFORM,
     "pixiv": ClockClass.REPLACEABLE,
-    "mastodon": ClockClass.SERVER,
+    "mastodon": ClockClass.AUTHOR,
     "misskey": ClockClass.AUTHOR,
     "bluesky": ClockClass.AUTHOR,
 }
+# Why a fediverse link is only a claim: any host may have such paths; the number may be of another server.
+_BY_PATH = {"mastodon": "-by-path", "misskey": "-elsewhere"}
 _EXIF = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
 
@@ -191,20 +196,6 @@ def exif_date(text: str, offset: str = "") -> PostTime:
     )
 
 
-def http_date(text: str) -> PostTime:
-    """Decode the Date header of an answer that held the post. Class W: it was there then, not later."""
-    try:
-        moment = parsedate_to_datetime(text[:MAX_DATE])
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return UNKNOWN
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)  # RFC 9110, 5.6.7: always UTC; email.utils gives "-0000" no zone
-    try:
-        return seen(moment.astimezone(UTC) + SECOND, "http-date")
-    except (ValueError, OverflowError):
-        return UNKNOWN
-
-
 def seen(moment: datetime, basis: str = "first-seen") -> PostTime:
     """Return that the post was there at `moment`: an upper end of class W."""
     if not EARLIEST <= moment < LATEST:
@@ -215,7 +206,8 @@ def seen(moment: datetime, basis: str = "first-seen") -> PostTime:
 def decode_link(url: str) -> PostTime:
     """Return what a pasted link states about its post's time, asking nobody; nothing for links that state none.
 
-    A link to a note on Misskey does not show whether the author lives on that server, so its time is only a claim.
+    A link to a note on Misskey does not show whether the author lives on that server, so its time is only a claim. So is
+    that of a path which looks like Mastodon's, as any host may have one, and that of a mirror of X.
     """
     link = read_link(url)
     if link is None or link.step is None:
@@ -225,16 +217,42 @@ def decode_link(url: str) -> PostTime:
         return _from(step, ClockClass.PLATFORM, "discord-attachment")
     if link.upload:
         return _from(step, ClockClass.PLATFORM)
-    basis = f"{step.kind}-elsewhere" if link.platform == "misskey" else ""
+    if link.mirror:
+        return _within(step, ClockClass.AUTHOR, f"{step.kind}-mirror")
+    basis = f"{step.kind}{_BY_PATH[link.platform]}" if link.platform in _BY_PATH else ""
     return _within(step, _CLOCKS[link.platform], basis)
+
+
+def as_told(time: PostTime) -> PostTime:
+    """Return a time as a mere claim (class C): what it was read from came from somebody who may have made it up."""
+    return PostTime(_told(time.not_before), _told(time.not_after))
+
+
+def _told(stamp: Stamp | None) -> Stamp | None:
+    if stamp is None or stamp.clock is ClockClass.AUTHOR:
+        return stamp
+    return Stamp(stamp.value, ClockClass.AUTHOR, f"{stamp.basis}-as-told")
+
+
+def of_files(addresses: Iterable[str]) -> PostTime:
+    """Return what the addresses of a post's pictures state of the post: it is no older than the newest of them.
+
+    An upper end only when each picture has one, and then the last: a post may show an old picture beside a new one.
+    """
+    times = [decode_link(each) for each in addresses]
+    lows = [each.not_before for each in times if each.not_before]
+    highs = [each.not_after for each in times if each.not_after]
+    low = max(lows, key=lambda each: each.value, default=None)
+    high = max(highs, key=lambda each: each.value, default=None) if len(highs) == len(times) else None
+    return PostTime(low, high)
 
 
 def combine(times: Iterable[PostTime]) -> PostTime:
     """Join what is known about one post from several places.
 
     Each end is the tightest of those that somebody other than the author vouches for. Claims are used for an end that
-    nothing else is known of, and then the widest one, so that no choice of claims makes the interval narrower. Ends
-    that contradict each other are not joined: the one of the worse class is left out, both if they are equal.
+    nothing else is known of, and then the widest one, so that no choice of claims makes the interval narrower. An upper
+    end of class B counts as a claim: who can set a server back could make a post older than it is. Ends that contradict each other are not joined: the one of the worse class is left out, both if they are equal.
     """
     known = list(times)
     lows = [time.not_before for time in known if time.not_before is not None]
@@ -250,7 +268,8 @@ def combine(times: Iterable[PostTime]) -> PostTime:
 
 
 def _best(stamps: list[Stamp], *, lower: bool) -> Stamp | None:
-    vouched = [stamp for stamp in stamps if stamp.clock is not ClockClass.AUTHOR]
+    claims = {ClockClass.AUTHOR} if lower else {ClockClass.AUTHOR, ClockClass.SERVER}
+    vouched = [stamp for stamp in stamps if stamp.clock not in claims]
     if not stamps:
         return None
     if lower is bool(vouched):  # the tightest lower end or the widest upper one
@@ -259,11 +278,11 @@ def _best(stamps: list[Stamp], *, lower: bool) -> Stamp | None:
 
 
 def trusted(time: PostTime) -> Interval:
-    """Return the ends that do not rest on the author's word alone."""
+    """Return the ends that do not rest on the author's word alone, nor the upper one on a server's."""
     low, high = time.not_before, time.not_after
     return Interval(
         low.value if low is not None and low.clock is not ClockClass.AUTHOR else None,
-        high.value if high is not None and high.clock is not ClockClass.AUTHOR else None,
+        high.value if high is not None and high.clock not in {ClockClass.AUTHOR, ClockClass.SERVER} else None,
     )
 
 

@@ -156,7 +156,7 @@ def _tell(finding: "Finding", time: "PostTime | None", *, as_json: bool) -> None
             told["posted"] = stamps_json(time)
         click.echo(json.dumps(told, ensure_ascii=False))
         return
-    click.echo(to_text(finding))
+    click.echo(to_text(finding, time=time))
     if time:
         from desk.commands.findings import time_lines
 

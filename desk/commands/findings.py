@@ -1,17 +1,20 @@
 """`sakigake findings`: what the watcher found, and what a person says of it."""
 
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sakigake import errors, words
 from sakigake.clock import iso
+from sakigake.text import plain
 
 if TYPE_CHECKING:
     from watch.post import Stamp
     from watch.store.records import FindingRow
 
+MOST_NAME = 100  # characters of an account's name or id
 REVIEWS = ("confirmed", "dismissed", "own_post", "licensed")
 
 
@@ -61,11 +64,10 @@ def show(number: int, names: bool, as_json: bool) -> None:
 
     row = open_watch(settings.load()).finding(number)
     if as_json:
-        told = {**finding_json(row, names=names), "url": row.post.url or None}
+        told = {**finding_json(row, names=names), "url": row.post.url or None, "file": file_name(row) or None}
         click.echo(
-            json.dumps(
-                {"schema_version": 1, **told, "detail": json.loads(row.new.detail)}, ensure_ascii=False
-            )
+            # In ASCII: what others wrote must not reach the terminal as it is.
+            json.dumps({"schema_version": 1, **told, "detail": json.loads(row.new.detail)})
         )
         return
     click.echo("\n".join(_lines(row, names=names)))
@@ -80,13 +82,15 @@ def _lines(row: "FindingRow", *, names: bool) -> list[str]:
     review = say(f"findings.review.{row.review.value}")
     lines = [say("findings.head", number=row.number, when=iso(row.found), review=review)]
     if row.review_note:
-        lines.append(f"    {row.review_note}")
+        lines.append(f"    {plain(row.review_note)}")
     lines += [
-        say("findings.post", url=row.post.url or "–"),
+        say("findings.post", url=plain(row.post.url or file_name(row) or "–")),
+        say("findings.source", source=plain(row.post.source)),
         say("findings.picture", number=row.new.media + 1, digest=row.new.digest),
     ]
     if names:
-        lines.append(say("findings.who", name=row.post.author_name or "–", id=row.post.author_id or "–"))
+        who, number = plain(row.post.author_name, MOST_NAME), plain(row.post.author_id, MOST_NAME)
+        lines.append(say("findings.who", name=who or "–", id=number or "–"))
     lines.append(f"{say('report.order')}: {say(f'finding.order.{row.new.order.value}')}")
     if row.new.order_reason:
         lines.append(f"    {say(f'finding.order-reason.{row.new.order_reason}')}")
@@ -104,6 +108,12 @@ def _lines(row: "FindingRow", *, names: bool) -> list[str]:
     elif row.new.bundle_reason:
         lines.append(say("findings.no-bundle", why=why(row.new.bundle_reason)))
     return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]
+
+
+def file_name(row: "FindingRow") -> str:
+    """Return what the file is called that a finding is of, empty when it was no file here. Not for messages."""
+    media = row.post.media[row.new.media : row.new.media + 1]
+    return PurePath(media[0].path).name if media else ""
 
 
 def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
@@ -160,13 +170,15 @@ def accounts(mine: str | None, not_mine: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"schema_version": 1, **told}))
         return
     for account in own:
-        click.echo(words.text("findings.own-account", platform=account.platform, id=account.author_id))
+        click.echo(
+            words.text("findings.own-account", platform=plain(account.platform), id=plain(account.author_id))
+        )
     for view in views:
         click.echo(
             words.text(
                 "findings.account",
-                platform=view.platform,
-                id=view.author_id,
+                platform=plain(view.platform, MOST_NAME),
+                id=plain(view.author_id, MOST_NAME),
                 works=view.works,
                 posts=view.posts,
                 numbers=", ".join(map(str, view.confirmed)),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sakigake import words
+from sakigake.text import plain
 
 if TYPE_CHECKING:
     from sakigake.model import StoredEntry
@@ -80,7 +81,7 @@ def take_in(file: Path, name: str | None) -> None:
     found = pdqlist.read(file)
     kept = name or file.stem
     pdqlist.keep(settings.load().home, kept, found)
-    click.echo(words.text("hashes.kept", count=len(found), name=kept))
+    click.echo(words.text("hashes.kept", count=len(found), name=plain(kept)))
 
 
 @hashes.command("list", help=words.text("hashes.list-help"))
@@ -90,7 +91,7 @@ def show() -> None:
     from watch import pdqlist
 
     kept = pdqlist.names(settings.load().home)
-    click.echo("\n".join(kept) if kept else words.text("hashes.none"))
+    click.echo("\n".join(map(plain, kept)) if kept else words.text("hashes.none"))
 
 
 @hashes.command("remove", help=words.text("hashes.remove-help"))
@@ -102,4 +103,4 @@ def remove(name: str) -> None:
 
     if not pdqlist.remove(settings.load().home, name):
         raise errors.NotFoundError("pdq-unknown", name=name)
-    click.echo(words.text("hashes.removed", name=name))
+    click.echo(words.text("hashes.removed", name=plain(name)))

@@ -8,9 +8,10 @@ import click
 
 from sakigake import errors, words
 from sakigake.clock import iso
+from sakigake.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sakigake.settings import Settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from watch.store.records import HoleRow, SourceRow
 
 TRIED = 5  # posts of a trial
+MOST_NAME = 100  # characters of a source's name
 
 
 @click.command("add", help=words.text("watch.add-help"))
@@ -33,6 +35,8 @@ def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
     from watch.sources import registry
 
     config = dict(_option(each) for each in options)
+    if name is not None and (not name.strip() or len(name) > MOST_NAME or plain(name) != name):
+        raise errors.UsageError("watch-name-odd", value=name)
     loaded = settings.load()
     with assembly.network(loaded) as net:
         config = registry.check(kind, config)  # a path is kept as it is meant here, not from wherever it runs
@@ -40,7 +44,10 @@ def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
         info = source.describe()
         source.close()
     store = open_watch(loaded, make=True)
-    taken = {row.id for row in store.sources()}
+    rows = store.sources()
+    if twin := registry.same(rows, kind, config):
+        raise errors.UsageError("watch-source-twin", source=twin)
+    taken = {row.id for row in rows}
     chosen = name or next(
         each for each in (kind, *(f"{kind}-{n}" for n in range(2, len(taken) + 3))) if each not in taken
     )
@@ -87,14 +94,22 @@ def list_sources(as_json: bool) -> None:
             "sources": [source_json(row) for row in rows],
             "holes": [hole_json(each) for each in holes],
         }
-        click.echo(json.dumps({"schema_version": 1, **told}, ensure_ascii=False))
+        click.echo(json.dumps({"schema_version": 1, **told}))
         return
     for row in rows:
-        click.echo(words.text("watch.row", source=row.id, kind=row.kind, state=_state(row)))
+        click.echo(words.text("watch.row", source=plain(row.id), kind=row.kind, state=_state(row)))
+        click.echo(f"    {options_line(row.config)}")
     if not rows:
         click.echo(words.text("watch.none"))
     for hole in holes:
         click.echo(f"    {hole_line(hole)}")
+
+
+def options_line(config: "Mapping[str, object]") -> str:
+    """Return the options of a source as they are given to `watch add`, without what opens an account."""
+    from desk.watching import shown_options
+
+    return plain("  ".join(f"{name}={value}" for name, value in shown_options(config).items()))
 
 
 def _state(row: "SourceRow") -> str:
@@ -113,7 +128,7 @@ def hole_line(hole: "HoleRow") -> str:
     """Return a hole as a sentence."""
     from desk.watching import why
 
-    told = {"source": hole.source, "began": iso(hole.began), "why": why(hole.reason)}
+    told = {"source": plain(hole.source), "began": iso(hole.began), "why": why(hole.reason)}
     if hole.ended is None:
         return words.text("watch.hole-open", **told)
     return words.text("watch.hole-closed", ended=iso(hole.ended), **told)

@@ -22,9 +22,10 @@ VECTORS = [
     ("https://discord.com/channels/1/2/175928847299117063", "2016-04-30T11:18:25.796Z", "A", "discord-id"),
     ("https://cdn.discordapp.com/attachments/1/175928847299117063/a.png", "2016-04-30T11:18:25.796Z", "A", "discord-attachment"),
     ("https://i.pximg.net/img-original/img/2014/09/30/21/22/44/46270949_p0.jpg", "2014-09-30T12:22:44Z", "A-", "pixiv-path"),
-    ("https://mastodon.social/@a/109349525231262342", "2022-11-15T19:42:19.588Z", "B", "mastodon-id"),
+    ("https://mastodon.social/@a/109349525231262342", "2022-11-15T19:42:19.588Z", "C", "mastodon-id-by-path"),
     ("https://bsky.app/profile/did:plc:abc/post/3l25zusnsfctk", "2024-08-20T16:31:35.793Z", "C", "bluesky-tid"),
     ("at://did:plc:abc/app.bsky.feed.post/3l25zusnsfctk", "2024-08-20T16:31:35.793Z", "C", "bluesky-tid"),
+    ("https://nitter.net/a/status/1233161576649121792", "2020-02-27T22:46:45.564Z", "C", "x-status-id-mirror"),
     ("https://misskey.io/notes/9bz5y8zq1k", "2023-03-05T16:19:54.758Z", "C", "misskey-aid-elsewhere"),
 ]  # fmt: skip
 NOTHING = [
@@ -164,9 +165,6 @@ def test_dates_of_feeds_and_answers(moment: datetime) -> None:
     assert value(posted.feed_date(f"{whole:%a, %d %b %Y %H:%M:%S} GMT")) == to_ms(whole)
     assert value(posted.feed_date(whole.isoformat())) == to_ms(whole)
     assert value(posted.feed_date(f"{whole + timedelta(hours=9):%Y-%m-%dT%H:%M:%S}+09:00")) == to_ms(whole)
-    seen = posted.http_date(f"{whole:%a, %d %b %Y %H:%M:%S} GMT")
-    assert seen.not_before is None
-    assert seen.not_after == Stamp(whole + SECOND, ClockClass.WITNESSED, "http-date")
 
 
 @given(
@@ -175,7 +173,7 @@ def test_dates_of_feeds_and_answers(moment: datetime) -> None:
 def test_garbage_is_unknown_and_never_raises(text: str) -> None:
     for decode in (
         posted.x_status, posted.x_picture, posted.discord, posted.pixiv, posted.bluesky, posted.feed_date,
-        posted.claimed, posted.exif_date, posted.http_date, posted.decode_link, posted.nostr,
+        posted.claimed, posted.exif_date, posted.decode_link, posted.nostr,
         lambda each: posted.mastodon(each, home=True), lambda each: posted.misskey(each, home=True),
         lambda each: posted.exif_date("2020:01:02 03:04:05", each), lambda each: posted.decode_link("https://" + each),
         lambda each: posted.decode_link("https://x.com/" + each), lambda each: posted.decode_link("at://a/app.bsky.feed.post/" + each),
@@ -233,7 +231,29 @@ def test_of_vouched_ends_the_tightest_is_taken() -> None:
     joined = posted.combine(
         [PostTime(stamp(3, B), stamp(8, B)), PostTime(stamp(2, A), stamp(9, A)), PostTime(None, stamp(10, W))]
     )
-    assert joined == PostTime(stamp(3, B), stamp(8, B))
+    assert joined == PostTime(stamp(3, B), stamp(9, A))
+
+
+def test_a_servers_upper_end_is_a_claim_beside_anybody_elses() -> None:
+    server = PostTime(stamp(3, B), stamp(3, B))
+    assert posted.combine([server, PostTime(None, stamp(9, W))]) == PostTime(stamp(3, B), stamp(9, W))
+    assert posted.trusted(server) == Interval(stamp(3, B).value, None)
+
+
+def test_pictures_state_an_upper_end_only_together() -> None:
+    old = "https://i.pximg.net/img-original/img/2014/09/30/21/22/44/46270949_p0.jpg"
+    new = "https://i.pximg.net/img-original/img/2024/09/30/21/22/44/1_p0.jpg"
+    copy = "https://example.com/copy.jpg"
+    assert posted.of_files([old]) == posted.decode_link(old)
+    for files in ([old, new], [new, old]):
+        assert posted.of_files(files) == posted.decode_link(new), "an old picture does not make the post old"
+    assert posted.of_files([old, copy]) == PostTime(posted.decode_link(old).not_before)
+    assert posted.of_files([]) == PostTime()
+
+
+def test_what_is_only_told_is_a_claim() -> None:
+    told = posted.as_told(PostTime(stamp(3, A), stamp(4, C)))
+    assert told == PostTime(Stamp(stamp(3, A).value, C, "A3-as-told"), stamp(4, C))
 
 
 def test_ends_that_contradict_each_other_are_not_joined() -> None:

@@ -1,5 +1,6 @@
 """`sakigake watch` and `findings` as a person types them, against servers on loopback."""
 
+import dataclasses
 import io
 import json
 import os
@@ -207,6 +208,102 @@ def test_a_link_is_checked(home: Path, world: scene.World) -> None:
     world.site.pages["/none"] = answer(b"<html></html>")
     assert "names no picture" in sakigake("check", world.site.url("/none"), code=2).stderr
     assert "not asked" in sakigake("check", "http://127.0.0.1/", code=5).stderr
+
+
+@pytest.mark.parametrize(("path", "lang"), [("/copy.jpg", "en"), ("/@me/100000000000000000", "ja")])
+def test_a_servers_own_word_never_makes_its_post_the_earlier_one(
+    home: Path, world: scene.World, path: str, lang: str
+) -> None:
+    # A server that dates its answers to 2001, and by a path that looks like Mastodon's its post to 2018.
+    configure(home, world)
+    world.site.pages[path] = answer(
+        scene.derived(), headers=("Content-Type: image/jpeg", "Date: Mon, 01 Jan 2001 00:00:00 GMT")
+    )
+    told = json.loads(sakigake("check", world.site.url(path), "--json").stdout)
+    assert told["likeness"] in {"some", "strong"}
+    assert told["order"] != "post_first"
+    assert told["post"]["not_before"] is None
+    assert told["posted"]["not_after"]["basis"] == "first-seen"
+    assert told["posted"]["not_after"]["class"] == "W"
+    text = sakigake("check", world.site.url(path), lang=lang).stdout
+    assert "first-seen" in text.split("Post: " if lang == "en" else "投稿: ")[1].splitlines()[0]
+    for stated in ("as stated", "申告のまま"):
+        assert stated not in text
+    if "@" not in path:
+        by_hand = sakigake(
+            "check", world.site.url(path), "--posted-not-before", "2026-11-23T00:00:00Z"
+        ).stdout
+        assert "as stated, not checked" in by_hand
+        return
+    assert told["posted"]["not_before"]["basis"] == "mastodon-id-by-path"
+    sakigake("watch", "inbox", world.site.url(path))
+    sakigake("watch", "run", "--once")
+    assert json.loads(sakigake("findings", "show", "1", "--json").stdout)["order"] != "post_first"
+
+
+HOSTILE = "\x1b[2J\x9b31m\u202e"
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_nothing_that_strangers_wrote_reaches_the_terminal_as_it_is(home: Path, lang: str) -> None:
+    from tests.watch.store.conformance import a_finding, a_post, settled, with_feed
+    from watch.store.records import PostState
+    from watch.store.sqlite import SqliteWatchStore
+
+    long = "https://example.com/" + "a" * 300_000
+    store = SqliteWatchStore(home / "watch.db")
+    post = dataclasses.replace(
+        a_post(1), url=f"{long}{HOSTILE}", author_name=f"name{HOSTILE}", author_id=f"id{HOSTILE}"
+    )
+    with_feed(store, post)
+    settled(store, 1, PostState.FOUND, a_finding())
+    store.close()
+    sakigake("findings", "review", "1", "--as", "confirmed", "--note", f"note{HOSTILE}")
+    for words in (("findings", "show", "1", "--names"), ("findings", "accounts"), ("findings", "list")):
+        ran = sakigake(*words, lang=lang)
+        assert not set(ran.stdout + ran.stderr) & set(HOSTILE.replace("[2J", "").replace("31m", "")), words
+        assert len(ran.stdout) < 10_000
+    assert sakigake("findings", "show", "1", "--names", "--json").stdout.isascii()
+    assert sakigake("watch", "list", "--json").stdout.isascii()
+    refused = sakigake("watch", "add", "folder", f"path={home}", "--name", f"a{HOSTILE}", code=2, lang=lang)
+    assert not set(refused.stderr) & {"\x1b", "\x9b", "\u202e"}
+
+
+def test_a_source_is_known_by_what_it_reads_and_added_once(
+    home: Path, world: scene.World, tmp_path: Path
+) -> None:
+    configure(home, world)
+    url = world.site.url("/feed.xml?tag=art&token=hunter2")
+    (tmp_path / "in").mkdir()
+    sakigake("watch", "add", "rss", f"url={url}", "--name", "news")
+    sakigake("watch", "add", "folder", f"path={tmp_path / 'in'}")
+    for lang, said in (("en", "“news” reads the same"), ("ja", "「news」がすでに読んでいます")):
+        refused = sakigake("watch", "add", "rss", f"url={url}", "every_s=400", code=2, lang=lang)
+        assert said in refused.stderr
+    sakigake("watch", "add", "folder", f"path={tmp_path / 'in'}/../in/", code=2)
+    sakigake("watch", "add", "rss", f"url={world.site.url('/other.xml')}")
+    for shown in (sakigake("watch", "list").stdout, sakigake("watch", "list", "--json").stdout):
+        assert "/feed.xml?tag=art" in shown
+        assert "hunter2" not in shown
+        assert str(tmp_path / "in") in shown
+
+
+def test_a_file_that_was_handed_in_is_known_by_its_name(
+    home: Path, world: scene.World, tmp_path: Path
+) -> None:
+    configure(home, world, "alert_names = true\n")
+    path = tmp_path / "from-a-fan.jpg"
+    path.write_bytes(scene.derived())
+    sakigake("watch", "inbox", str(path))
+    sakigake("watch", "run", "--once")
+    for lang in ("en", "ja"):
+        shown = sakigake("findings", "show", "1", lang=lang).stdout
+        assert "from-a-fan.jpg" in shown
+        assert "inbox" in shown
+        assert str(tmp_path) not in shown
+    assert json.loads(sakigake("findings", "show", "1", "--json").stdout)["file"] == path.name
+    assert "from-a-fan" not in json.dumps(world.receiver.got), "what the file is called stays here"
+    assert len(world.receiver.got) == 1
 
 
 def test_sources_are_kept_paused_and_removed(home: Path, world: scene.World) -> None:

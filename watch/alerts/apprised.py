@@ -70,6 +70,18 @@ def _apprise() -> Any:
             apprise = importlib.import_module("apprise")
         except ImportError as error:
             raise ConfigError("watch-alerts-missing") from error
+        _close_environment()
         # It writes addresses and answers into its log; what went wrong is told by us, without either.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
         return apprise
+
+
+def _close_environment() -> None:
+    """Let apprise send without the proxies of the environment and the logins of ~/.netrc: nobody configured these here.
+
+    It offers no way to say so, and each of its services makes sessions of its own; so what every session of requests
+    asks before it reads either is always answered no. Nothing else in this process uses requests.
+    """
+    sessions = importlib.import_module("requests").Session
+    if not isinstance(vars(sessions).get("trust_env"), property):
+        sessions.trust_env = property(lambda _session: False, lambda _session, _value: None)

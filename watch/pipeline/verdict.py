@@ -6,9 +6,11 @@ from hashlib import sha256
 from sakigake.model import Finding, Interval
 from watch.post import ClockClass, PostTime, Stamp
 
-# Whoever read a stream saw the post then: that it was not there before is nobody's word.
-_LOWER = frozenset({ClockClass.PLATFORM, ClockClass.REPLACEABLE, ClockClass.SERVER})
-_UPPER = _LOWER | {ClockClass.WITNESSED}
+# Whoever read a stream saw the post then: that it was not there before is nobody's word. A server's word never makes a
+# post old (it may be the server of whoever posted), it can only keep it from being too old.
+_PLATFORM = frozenset({ClockClass.PLATFORM, ClockClass.REPLACEABLE})
+_LOWER = _PLATFORM | {ClockClass.SERVER}
+_UPPER = _PLATFORM | {ClockClass.WITNESSED}
 CLAIMED_EARLIER = "claimed-time-earlier"
 CLAIMED_ONLY = "post-time-claimed-only"
 # Why an order stayed open, where a claim may be the reason: had it been somebody else's word, it might have decided.
@@ -16,7 +18,7 @@ _OPEN = frozenset({"post-time-not-given", "intervals-overlap"})
 
 
 def deciding(time: PostTime) -> Interval:
-    """Return the ends that may decide an order: what an author only claims is not among them."""
+    """Return the ends that may decide an order: what an author only claims is not among them, nor a server's upper end."""
     low, high = time.not_before, time.not_after
     return Interval(
         low.value if low and low.clock in _LOWER else None,
@@ -25,8 +27,13 @@ def deciding(time: PostTime) -> Interval:
 
 
 def claims(time: PostTime) -> tuple[Stamp, ...]:
-    """Return the ends that are the author's word alone."""
-    return tuple(end for end in (time.not_before, time.not_after) if end and end.clock is ClockClass.AUTHOR)
+    """Return the ends that are somebody's word alone: the author's, and an upper end that only a server states."""
+    low, high = time.not_before, time.not_after
+    words = (ClockClass.AUTHOR, ClockClass.SERVER)
+    return (
+        *((low,) if low and low.clock is words[0] else ()),
+        *((high,) if high and high.clock in words else ()),
+    )
 
 
 def with_claims(finding: Finding, time: PostTime) -> Finding:

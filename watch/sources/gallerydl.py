@@ -289,8 +289,10 @@ def _post(  # noqa: PLR0917 - one post from all its parts
 ) -> Post:
     platform, number = str(told.get("category") or "web")[:MAX_TEXT], _number(told)
     page = _page(told, platform, number) or asked
-    times = [posted.decode_link(page)] if page != asked else []
-    times += [posted.decode_link(address) for address in files]
+    stated = posted.decode_link(page) if page != asked else posted.UNKNOWN
+    if platform not in PAGES:
+        stated = posted.as_told(stated)  # the address is the site's own word
+    times = [stated, posted.of_files(files)]
     date = str(told.get("date") or "")
     author = next(
         (each for name in ("author", "user", "account") if isinstance(each := told.get(name), dict)), {}

@@ -45,6 +45,9 @@ def _linked(link: Link, now: datetime, source: str, pictures: Sequence[str] = ()
         identity += (
             "#" + hashlib.sha256("\n".join(pictures).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         )
+    stated = posted.decode_link(link.url)
+    if pictures:
+        stated = posted.as_told(stated)  # which pictures are the link's is the word of whoever sent them
     return Post(
         source=source,
         platform=link.platform,
@@ -53,7 +56,7 @@ def _linked(link: Link, now: datetime, source: str, pictures: Sequence[str] = ()
         author_id="",
         author_name="",
         media=media,
-        time=posted.combine([posted.decode_link(link.url), posted.seen(now)]),
+        time=posted.combine([stated, posted.seen(now)]),
         raw=raw,
     )
 

@@ -1,9 +1,11 @@
 """The pictures that a page or a piece of HTML shows, without running or fetching anything."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
+MAX_LINK = 4096
 MAX_HTML = 2 * 2**20
 MAX_PICTURES = 30
 PREVIEWS = frozenset(
@@ -30,7 +32,7 @@ class _Pictures(HTMLParser):
 
 
 def addresses(found: Iterable[str], base: str) -> tuple[str, ...]:
-    """Return http(s) addresses, made absolute and without repeats, at most thirty."""
+    """Return http(s) addresses, made absolute and without repeats, at most thirty; none of over 4,096 characters."""
     kept: dict[str, None] = {}
     for each in found:
         try:
@@ -38,7 +40,9 @@ def addresses(found: Iterable[str], base: str) -> tuple[str, ...]:
             parts = urlsplit(address)
         except ValueError:
             continue
-        if each.strip() and parts.scheme in {"http", "https"} and parts.hostname:
+        # Controls and characters that turn the direction of writing have no place in an address.
+        sound = each.strip() and len(address) <= MAX_LINK and address.isprintable()
+        if sound and parts.scheme in {"http", "https"} and parts.hostname:
             kept[address] = None
         if len(kept) == MAX_PICTURES:
             break
@@ -47,8 +51,11 @@ def addresses(found: Iterable[str], base: str) -> tuple[str, ...]:
 
 def _parse(html: str) -> _Pictures:
     parser = _Pictures()
-    parser.feed(html[:MAX_HTML])
-    parser.close()
+    with suppress(
+        AssertionError
+    ):  # how html.parser says of "<![;" that it is no markup: what came before stays
+        parser.feed(html[:MAX_HTML])
+        parser.close()
     return parser
 
 

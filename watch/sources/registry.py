@@ -1,13 +1,16 @@
 """The kinds of sources: what each is called, which options it has, and how it is made. Rooms are imported when needed."""
 
+import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 
 from sakigake.errors import UsageError
 from watch.sources import PostSource
 from watch.sources.net import Net
 from watch.sources.options import Options
+from watch.store.records import SourceRow
 
 # kind -> module and class
 _ROOMS = {
@@ -20,6 +23,8 @@ _ROOMS = {
     "gallery-dl": ("gallerydl", "GalleryDl"),
 }
 KINDS = tuple(_ROOMS)
+# How often and by which way a source is asked: two that differ in these alone bring the same posts twice.
+_PACE = frozenset({"every_s", "timeout_s", "pause", "stream", "contact", "cookies", "program", "dictionary"})
 
 
 def _room(kind: str) -> ModuleType:
@@ -52,6 +57,26 @@ def make(kind: str, config: Mapping[str, object], net: Net, *, source: str = "")
     options.done()
     made: PostSource = getattr(room, _ROOMS[kind][1])(configured, net, source or kind)
     return made
+
+
+def same(rows: Iterable[SourceRow], kind: str, config: Mapping[str, object]) -> str:
+    """Return the id of a source that reads the same already, whatever its pace; empty when there is none."""
+    wanted = _reads(kind, config)
+    return next((row.id for row in rows if row.kind == kind and _reads(kind, row.config) == wanted), "")
+
+
+def _reads(kind: str, config: Mapping[str, object]) -> dict[str, object] | None:
+    """Return what a source reads, None when its options are not sound any more: a folder may be gone."""
+    try:
+        configured = _room(kind).configure(Options(kind, config))
+    except UsageError:
+        return None
+    fields = {each.name: getattr(configured, each.name) for each in dataclasses.fields(configured)}
+    return {
+        name: value.resolve() if isinstance(value, Path) else value
+        for name, value in fields.items()
+        if name not in _PACE
+    }
 
 
 def is_ready(source: PostSource) -> bool:

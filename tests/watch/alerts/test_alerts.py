@@ -141,6 +141,46 @@ def test_the_thread_sends_what_is_new_and_ends(store: SqliteWatchStore, world: s
     assert store.unsent() == 0
 
 
+HOSTILE = "Evil\x1b[31m\n\n@everyone **bold** [see](https://evil.example) <!channel> \u202e" + "x" * 300
+
+
+def test_a_name_in_a_message_is_one_short_line_that_calls_nobody() -> None:
+    told = message.inert(HOSTILE)
+    assert len(told) <= 60
+    assert told.isprintable() or "\ufffd" in told
+    assert not set(told) & set("@*[]()<>`_~|\\#\x1b\n\u202e:/")
+    assert "＠everyone" in told
+    assert message.inert("絵師 さん") == "絵師 さん"
+
+
+def test_an_address_in_a_message_is_no_markup_and_still_the_address() -> None:
+    plain_one = "https://example.com/users/a?b=c&d=%20#e"
+    assert message.inert_address(plain_one) == plain_one
+    told = message.inert_address("https://example.com/@everyone/](x)*`<b>\n\x1b ")
+    assert not set(told) & set("@*[]()<>`|~\\\n\x1b ")
+    assert told.startswith("https://example.com/%40everyone/")
+    assert message.inert_address("https://example.com/" + "a" * 600) == ""
+
+
+def test_the_environment_and_netrc_have_no_part_in_a_message(
+    store: SqliteWatchStore, world: scene.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password hunter2\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")  # nobody answers there
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    to = receiver(world)
+    with_finding(store, to)
+    assert Sender(store, [to], saying([])).send_due() == 1
+    (asked,) = world.site.asked
+    assert asked.path == scene.HOOK, "not the whole address, as a proxy would be asked"
+    assert asked.header("authorization") == ""
+
+
 def configure(home: Path, alerts: str) -> None:
     (home / "sakigake.toml").write_text(f"[watch]\nalerts = {alerts}\n", encoding="utf-8")
 

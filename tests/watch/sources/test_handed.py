@@ -144,3 +144,12 @@ def test_a_link_or_a_file_with_half_a_character(tmp_path: Path) -> None:
         handed.from_picture(tmp_path / "a\udcff.png", NOW)
     assert refused.value.code == "picture-name-odd"
     assert refused.value.message().encode()
+
+
+def test_addresses_with_controls_or_without_end_are_none() -> None:
+    from watch.sources.markup import MAX_LINK, addresses
+
+    base = "https://example.com/"
+    for odd in ("/a\x1b[31m.png", "/a\x9b.png", "/a\u202egnp.exe", "/" + "a" * MAX_LINK, "/\x00"):
+        assert addresses([odd, "/b.png"], base) == ("https://example.com/b.png",)
+    assert addresses(["/画像 1.png"], base) == ("https://example.com/画像 1.png",)

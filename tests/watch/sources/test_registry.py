@@ -3,6 +3,7 @@
 import re
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sakigake.errors import UsageError
 from tests.watch.sources.draining import net_to
 from watch.post import ClockClass
 from watch.sources import registry
+from watch.store.records import SourceRow
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "folder": {"path": "."},
@@ -96,3 +98,15 @@ def test_paths_are_kept_as_they_are_meant_here(tmp_path: Path, monkeypatch: pyte
         "tags": "a,b",
     }
     assert registry.check("rss", {"url": "https://example.com/feed"}) == {"url": "https://example.com/feed"}
+
+
+def test_what_is_read_already_is_known_whatever_its_pace_or_spelling(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        SourceRow("gone", "folder", {"path": str(tmp_path / "gone")}, now),
+        SourceRow("here", "folder", {"path": str(tmp_path)}, now),
+        SourceRow("news", "rss", {"url": "https://example.com/feed.xml"}, now),
+    ]
+    assert registry.same(rows, "folder", {"path": f"{tmp_path}/../{tmp_path.name}/"}) == "here"
+    assert registry.same(rows, "rss", {"url": "https://example.com/feed.xml", "every_s": "400"}) == "news"
+    assert registry.same(rows, "rss", {"url": "https://example.com/feed.xml?page=2"}) == ""
