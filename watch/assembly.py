@@ -69,7 +69,7 @@ def assembled(
 
         def seal() -> int:
             waiting = store.unsealed()
-            done = keeper.seal() if waiting else 0
+            done = keeper.seal()  # also when nothing waits: tokens of an earlier run may
             # By name, not by what was just put: evidence is kept before its finding is, and may be sealed before it.
             for row in waiting:
                 if row.new.bundle in in_ledger:
@@ -87,6 +87,7 @@ def assembled(
             receivers=receivers,
             catch_up=works.catch_up,
             seal=seal,
+            witness=keeper.witness,
             say=say,
             found=found,
             settled=settled,

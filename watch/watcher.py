@@ -26,6 +26,7 @@ from watch.store.records import FindingRow, PostState, SourceRow
 STEP_S = 0.2
 JUMP_S = 2.0
 PAUSE_S = 5.0  # after the store or the records could not be used
+WITNESS_S = 30.0  # how long the tokens of evidence are waited for, when all is done once
 SENDER_S = 20.0  # how long the message that is on its way is waited for
 
 
@@ -34,6 +35,7 @@ class Plan:
     """What one watcher works with. `catch_up` takes in what was recorded since and returns how many stages there are.
 
     `seal` puts the evidence that is kept into the ledger, `settled` is called with each post that is done with.
+    `witness` asks for the time tokens of evidence, for so many seconds at most, and returns how many still wait.
     """
 
     store: WatchStore
@@ -45,6 +47,7 @@ class Plan:
     say: Callable[..., None]
     found: Callable[[FindingRow], None]
     settled: Callable[[Post, PostState], object]
+    witness: Callable[[float], int] = lambda _seconds: 0
     names: bool = False
     threads: int = 4
     queue: int = 500
@@ -53,13 +56,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How it ended, and what it did. `unsent` messages wait for the next start."""
+    """How it ended, and what it did. `unsent` messages and `unwitnessed` tokens of evidence wait for the next start."""
 
     reason: str
     done: int
     found: int
     waiting: int
     unsent: int
+    unwitnessed: int = 0
 
 
 class Watcher:
@@ -70,6 +74,7 @@ class Watcher:
         self._stop = threading.Event()
         self._reason = ""
         self._found = 0
+        self._untold = 0
         self._trouble = ""
         self._sender = Sender(plan.store, plan.receivers, plan.say, names=plan.names)
         self._poller = Poller(plan.store, plan.make, plan.say, plan.queue)
@@ -142,6 +147,8 @@ class Watcher:
             self._beat()
             if not fresh and not worked:
                 break
+        if not self._stop.is_set():
+            self._untold = self._plan.witness(WITNESS_S)
         self._sweep()
 
     def _attempt(self, work: Callable[[], None]) -> None:
@@ -205,7 +212,7 @@ class Watcher:
             waiting, unsent = store.waiting(), store.unsent()
         except SakigakeError:
             waiting = unsent = 0  # it was told while it ran
-        return Ending(self._reason or "done", self._pipeline.done, self._found, waiting, unsent)
+        return Ending(self._reason or "done", self._pipeline.done, self._found, waiting, unsent, self._untold)
 
     @staticmethod
     def _now_ms() -> int:

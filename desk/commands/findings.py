@@ -9,6 +9,7 @@ from sakigake import errors, words
 from sakigake.clock import iso
 
 if TYPE_CHECKING:
+    from sakigake.settings import Settings
     from watch.post import Stamp
     from watch.store.records import FindingRow
 
@@ -59,7 +60,8 @@ def show(number: int, names: bool, as_json: bool) -> None:
     from desk.watching import finding_json, open_watch
     from sakigake import settings
 
-    row = open_watch(settings.load()).finding(number)
+    loaded = settings.load()
+    row = open_watch(loaded).finding(number)
     if as_json:
         told = {**finding_json(row, names=names), "url": row.post.url or None}
         click.echo(
@@ -68,10 +70,42 @@ def show(number: int, names: bool, as_json: bool) -> None:
             )
         )
         return
-    click.echo("\n".join(_lines(row, names=names)))
+    click.echo("\n".join(_lines(row, _witnessed(loaded, row), names=names)))
 
 
-def _lines(row: "FindingRow", *, names: bool) -> list[str]:
+def _witnessed(loaded: "Settings", row: "FindingRow") -> list[str]:
+    if not row.new.bundle:
+        return []
+    from desk import evidenced
+
+    try:
+        return [f"    {evidenced.standing(loaded, row).line()}"]
+    except errors.VerificationError as error:
+        return [f"    {error.message()} {error.hint()}"]
+
+
+@findings.command("verify", help=words.text("findings.verify-help"))
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def verify(number: int, as_json: bool) -> None:
+    """Check the kept evidence of one finding: every file against its list, the list against the ledger, and by when."""
+    from desk import evidenced
+    from desk.watching import open_watch
+    from sakigake import settings
+
+    loaded = settings.load()
+    row = open_watch(loaded).finding(number)
+    found = evidenced.verified(loaded, row)
+    if as_json:
+        click.echo(
+            json.dumps({"schema_version": 1, "bundle": row.new.bundle, "whole": True, **found.as_json()})
+        )
+        return
+    click.echo(words.text("findings.whole", bundle=loaded.home / "evidence" / row.new.bundle))
+    click.echo(found.line())
+
+
+def _lines(row: "FindingRow", witnessed: list[str], *, names: bool) -> list[str]:
     def say(key: str, **values: Any) -> str:
         return words.text(key, **values)
 
@@ -99,6 +133,7 @@ def _lines(row: "FindingRow", *, names: bool) -> list[str]:
         lines.append(
             say("findings.bundle-sealed" if row.sealed else "findings.bundle", bundle=row.new.bundle)
         )
+        lines += witnessed
     elif row.new.bundle_reason:
         lines.append(say("findings.no-bundle", why=row.new.bundle_reason))
     return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]

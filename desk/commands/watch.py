@@ -58,6 +58,7 @@ class _Console(Console):
                 findings=ending.found,
                 waiting=ending.waiting,
                 unsent=ending.unsent,
+                tokens_waiting=ending.unwitnessed,
             )
         self.say(f"watch.ended-{ending.reason}")
         self.plain("watch.summary", posts=ending.done, findings=ending.found)
@@ -65,6 +66,8 @@ class _Console(Console):
             self.plain("watch.still-waiting", count=ending.waiting)
         if ending.unsent:
             self.plain("watch.still-unsent", count=ending.unsent)
+        if ending.unwitnessed:
+            self.plain("watch.still-unwitnessed", count=ending.unwitnessed)
 
 
 @watch.command("run", help=words.text("watch.run-help"))

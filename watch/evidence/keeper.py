@@ -1,6 +1,7 @@
 """Keeps the evidence of a watcher's matches, seals it, and has others witness it while the watcher goes on."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,24 @@ from watch.post import Post
 
 if TYPE_CHECKING:
     from sakigake.anchor.thread import WorkThread
+
+
+def drain(settings: Settings, clock: Clock, deadline_s: float) -> queue.Drained:
+    """Ask for the tokens that the ledgers of evidence wait for, then for blocks; returns what came of the tokens.
+
+    Raises ConfigError, and SakigakeError when the store fails.
+    """
+    path, end = ledger.path_of(settings.home), time.monotonic() + deadline_s
+    if not path.is_file():
+        return queue.Drained()
+    table = settings.section("anchor")
+    trusted = trust.load(settings.tables) if table["enabled"] else trust.Trust()
+    with ledger.opened(settings.home) as store:
+        done = queue.drain(store, trusted, clock, deadline_s, timeout_s=float(table["timeout_s"]))
+        asked = calendars.load(settings.tables)
+        if asked.addresses and (left := end - time.monotonic()) > 0:
+            blocks.BlockWorker(store, asked, clock).drain(left)
+    return done
 
 
 class EvidenceKeeper:
@@ -53,6 +72,7 @@ class EvidenceKeeper:
         home = self._settings.home
         waiting = bundle.bundles(home, self._told)
         if not waiting:
+            self._ask()
             return 0
         done = 0
         with self._lock, ledger.opened(home) as store:
@@ -68,15 +88,24 @@ class EvidenceKeeper:
         self._ask()
         return done
 
+    def witness(self, deadline_s: float) -> int:
+        """Ask for every token that waits, now, for so many seconds at most; returns how many still wait.
+
+        For a watcher that ends by itself: its threads would be cut off before they have asked. Raises SakigakeError.
+        """
+        self.close()
+        self._threads = []
+        return drain(self._settings, self._clock, deadline_s).waiting
+
     def close(self) -> None:
         """End the threads that ask; what has no token yet gets one next time."""
         for thread in self._threads or ():
             thread.stop(self._timeout_s)
 
     def _ask(self) -> None:
-        if self._threads is not None:
-            return
         path = ledger.path_of(self._settings.home)
+        if self._threads is not None or not path.is_file():
+            return
         asked = calendars.load(self._settings.tables)
         self._threads = []
         if self._trust.asked:
