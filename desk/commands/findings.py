@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from watch.post import Stamp
     from watch.store.records import FindingRow
 
+SHOWN = 20  # numbers of findings in one line
 REVIEWS = ("confirmed", "dismissed", "own_post", "licensed")
 
 
@@ -61,7 +62,8 @@ def show(number: int, names: bool, as_json: bool) -> None:
     from sakigake import settings
 
     loaded = settings.load()
-    row = open_watch(loaded).finding(number)
+    store = open_watch(loaded)
+    row = store.finding(number)
     if as_json:
         told = {**finding_json(row, names=names), "url": row.post.url or None}
         click.echo(
@@ -71,6 +73,12 @@ def show(number: int, names: bool, as_json: bool) -> None:
         )
         return
     click.echo("\n".join(_lines(row, _witnessed(loaded, row), names=names)))
+    if again := [each for each in store.same_file(row.new.digest) if each > number]:
+        click.echo(words.text("findings.again", count=len(again), numbers=_numbers(again)))
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:SHOWN])) + (" …" if len(numbers) > SHOWN else "")
 
 
 def _witnessed(loaded: "Settings", row: "FindingRow") -> list[str]:

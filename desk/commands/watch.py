@@ -31,6 +31,8 @@ for command in SOURCE_COMMANDS:
 class _Console(Console):
     """Tells of findings by their number: no account and no address among it."""
 
+    _full = False
+
     def found(self, finding: "FindingRow") -> None:
         """Tell of a finding by its number."""
         if self.as_json:
@@ -42,11 +44,18 @@ class _Console(Console):
                 likeness=finding.new.likeness.value,
                 order=finding.new.order.value,
                 review=finding.review.value,
+                same_as=finding.same_as,
             )
+        elif finding.same_as:
+            self.say("watch.found-again", number=finding.number, first=finding.same_as)
         elif finding.review.value == "own_post":
             self.say("watch.found-own", number=finding.number)
         else:
             self.say("watch.found", number=finding.number)
+
+        if finding.new.bundle_reason == "evidence-full" and not self._full:
+            self._full = True  # once: a flood of posts is how that room gets full
+            self.plain("watch.evidence-full")
 
     def end(self, ending: "Ending") -> None:
         """Tell how it ended."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sakigake.anchor import blocks, calendars, queue, trust
 from sakigake.clock import Clock
+from sakigake.errors import SakigakeError
 from sakigake.model import Finding
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
@@ -56,13 +57,29 @@ class EvidenceKeeper:
         self._threads: list[WorkThread] | None = None
         self._told: set[str] = set()
         self._lock = threading.Lock()
+        self._most = int(float(settings.section("watch")["evidence_mb"]) * 1_000_000)
+        self._used: int | None = None
         bundle.clean(settings.home)
 
     def keep(
         self, post: Post, fetched: Sequence[Fetched], finding: Finding, *, pictures: Sequence[bytes] = ()
     ) -> str:
-        """Write the evidence of a likeness and return the name of its folder; raises SakigakeError."""
-        return bundle.keep(self._settings.home, post, fetched, finding, pictures=pictures).name
+        """Write the evidence of a likeness and return the name of its folder.
+
+        Raises SakigakeError, `evidence-full` when the room that the settings give it is used up.
+        """
+        home = self._settings.home
+        with self._lock:
+            if self._used is None:
+                self._used = bundle.size(home)
+            if self._used >= self._most:
+                self._used = bundle.size(home)  # somebody may have made room
+            if self._used >= self._most:
+                raise SakigakeError("evidence-full", megabytes=round(self._most / 1_000_000, 3))
+        kept = bundle.keep(home, post, fetched, finding, pictures=pictures)
+        with self._lock:
+            self._used += bundle.size_of(kept.folder)
+        return kept.name
 
     def seal(self) -> int:
         """Put every bundle that is in no ledger yet into one, and begin to ask for tokens; returns how many it put.

@@ -54,6 +54,11 @@ class FindingTables(PostTables):
             raise NotFoundError("findings-unknown", number=number)
         return self._finding(rows[0])
 
+    def same_file(self, digest: str) -> list[int]:
+        """Return the numbers of the findings of one file."""
+        rows = self._read("SELECT number FROM findings WHERE digest = ? ORDER BY number", digest)
+        return [as_int(row[0]) for row in rows]
+
     def review(self, number: int, review: Review, note: str, now: datetime) -> None:
         """Keep what a person said of a finding."""
         with self._write() as db:
@@ -179,6 +184,18 @@ class FindingTables(PostTables):
         )
 
 
+def _is_told(db: sqlite3.Connection, digest: str) -> bool:
+    """Say whether the artist knows of this very picture: a message about it was made, or it was reviewed as licensed."""
+    return (
+        db.execute(
+            "SELECT 1 FROM findings WHERE digest = ? AND (review = 'licensed' OR EXISTS (SELECT 1 FROM outbox"
+            " WHERE outbox.idempotency = findings.idempotency AND outbox.state <> 'dropped')) LIMIT 1",
+            (digest,),
+        ).fetchone()
+        is not None
+    )
+
+
 def _add_finding(
     db: sqlite3.Connection, outcome: Outcome, finding: NewFinding, receivers: Collection[str], now_us: int
 ) -> int:
@@ -207,7 +224,7 @@ def _add_finding(
     )
     if added.rowcount != 1:
         return 0
-    if finding.review is Review.NEW:
+    if finding.review is Review.NEW and not _is_told(db, finding.digest):
         db.executemany(
             "INSERT INTO outbox (idempotency, receiver, made_us) VALUES (?, ?, ?)",
             [(finding.idempotency, receiver, now_us) for receiver in sorted(receivers)],

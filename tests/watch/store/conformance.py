@@ -143,6 +143,32 @@ class StoreConformance:
         (second,) = settled(store, 2, PostState.FOUND, a_finding("a" * 64))
         assert second.same_as == 1
 
+    def test_one_message_tells_of_a_file_however_often_it_is_posted(self, store: WatchStore) -> None:
+        with_feed(store, *(a_post(number) for number in range(120)))
+        for number in range(120):
+            settled(store, number, PostState.FOUND, a_finding(f"{number:064}"))
+        assert len(store.findings()) == 120
+        assert store.unsent() == 2, "one a receiver"
+        assert store.same_file("d" * 64) == list(range(1, 121))
+        with_feed(store, a_post(200))
+        settled(store, 200, PostState.FOUND, a_finding("a" * 64, "c" * 64))
+        assert store.unsent() == 4, "another file is another message"
+
+    def test_a_licensed_picture_sends_nothing_more_but_an_own_one_may_be_taken_up(
+        self, store: WatchStore
+    ) -> None:
+        with_feed(store, *(a_post(number) for number in range(4)))
+        store.settle([], (), NOW)
+        settled(store, 0, PostState.FOUND, a_finding("0" * 64, "1" * 64))
+        assert store.keep_receivers(()) == 2, "nobody was told of it"
+        store.review(1, Review.LICENSED, "", NOW)
+        settled(store, 1, PostState.FOUND, a_finding("1" * 64, "1" * 64))
+        assert store.unsent() == 0
+        settled(store, 2, PostState.FOUND, a_finding("2" * 64, "2" * 64, Review.OWN_POST))
+        assert store.unsent() == 0
+        settled(store, 3, PostState.FOUND, a_finding("3" * 64, "2" * 64))
+        assert store.unsent() == 2, "the same file posted by somebody else is news"
+
     def test_an_own_post_sends_nothing(self, store: WatchStore) -> None:
         with_feed(store, a_post(1))
         settled(store, 1, PostState.FOUND, a_finding(review=Review.OWN_POST))
