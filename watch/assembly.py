@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from sakigake.errors import ConfigError, NotFoundError
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
-from watch import clipboard
+from watch import clipboard, retention
 from watch.alerts.receivers import configured
 from watch.compare.own import Own
 from watch.decoding import DecoderPool
@@ -20,7 +21,7 @@ from watch.pipeline.works import RecordedWorks
 from watch.post import Post
 from watch.sources import PostSource, registry
 from watch.sources.net import Net
-from watch.store.records import FindingRow, PostState, SourceRow
+from watch.store.records import FindingRow, Outcome, SourceRow
 from watch.store.sqlite import FILE, SqliteWatchStore
 from watch.watcher import Plan
 
@@ -76,8 +77,9 @@ def assembled(
                     store.mark_sealed(row.number)
             return done
 
-        def settled(post: Post, state: PostState) -> None:
-            if state is not PostState.FOUND:
+        def settled(post: Post, outcome: Outcome) -> None:
+            # What is kept as evidence need not lie there twice; without evidence it is all that there is.
+            if all(each.bundle for each in outcome.findings):
                 clipboard.let_go(post, settings.home)
 
         yield Plan(
@@ -88,6 +90,9 @@ def assembled(
             catch_up=works.catch_up,
             seal=seal,
             witness=keeper.witness,
+            forget=lambda: retention.forget_dismissed(
+                store, settings.home, datetime.now(UTC), float(table["keep_dismissed_days"])
+            ),
             say=say,
             found=found,
             settled=settled,

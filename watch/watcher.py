@@ -21,7 +21,7 @@ from watch.post import Post
 from watch.pulse import EVERY_S, Pulse
 from watch.sources import PostSource
 from watch.store.protocol import WatchStore
-from watch.store.records import FindingRow, PostState, SourceRow
+from watch.store.records import FindingRow, Outcome, SourceRow
 
 STEP_S = 0.2
 JUMP_S = 2.0
@@ -36,6 +36,7 @@ class Plan:
 
     `seal` puts the evidence that is kept into the ledger, `settled` is called with each post that is done with.
     `witness` asks for the time tokens of evidence, for so many seconds at most, and returns how many still wait.
+    `forget` erases what was dismissed long ago.
     """
 
     store: WatchStore
@@ -46,8 +47,9 @@ class Plan:
     seal: Callable[[], int]
     say: Callable[..., None]
     found: Callable[[FindingRow], None]
-    settled: Callable[[Post, PostState], object]
+    settled: Callable[[Post, Outcome], object]
     witness: Callable[[float], int] = lambda _seconds: 0
+    forget: Callable[[], object] = lambda: None
     names: bool = False
     threads: int = 4
     queue: int = 500
@@ -183,6 +185,7 @@ class Watcher:
 
     def _sweep(self) -> None:
         retention.sweep(self._plan.store, datetime.now(UTC), self._plan.keep_days)
+        self._plan.forget()
 
     def _tell_found(self, finding: FindingRow) -> None:
         self._found += 1

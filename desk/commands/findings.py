@@ -157,6 +157,22 @@ def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
     return told or [words.text("findings.no-time")]
 
 
+@findings.command("forget", help=words.text("findings.forget-help"))
+@click.argument("number", type=click.IntRange(min=1))
+def forget(number: int) -> None:
+    """Erase a finding, its messages and the evidence of its post; a ledger keeps the evidence's digest."""
+    from desk.watching import open_watch
+    from sakigake import settings
+    from sakigake.clock import Clock
+    from watch import retention
+
+    loaded = settings.load()
+    store = open_watch(loaded)
+    retention.forget(store, loaded.home, number, Clock().now())
+    cleaned = retention.clean(store)
+    click.echo(words.text("findings.forgotten" if cleaned else "findings.forgotten-later", number=number))
+
+
 @findings.command("review", help=words.text("findings.review-help"))
 @click.argument("number", type=click.IntRange(min=1))
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.commands.watch_sources import SOURCE_COMMANDS
+from desk.needing import watch_parts
 from desk.saying import Console
 from sakigake import errors, words
 
@@ -87,9 +88,11 @@ def run(once: bool, as_json: bool) -> int:
     from desk import own_works
     from sakigake import settings
     from sakigake.lock import FileLock
-    from watch import assembly
     from watch.pulse import LOCK_FILE
-    from watch.watcher import Watcher
+
+    with watch_parts():
+        from watch import assembly
+        from watch.watcher import Watcher
 
     loaded = settings.load()
     console = _Console(as_json=as_json)

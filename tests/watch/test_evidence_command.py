@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ from desk.demo.authority import LocalAuthority, local_authority
 from sakigake.model import Session
 from sakigake.store.sqlite import SqliteStore
 from tests.watch.pipeline import scene
+from tests.watch.store.conformance import NOW, a_finding, a_post, settled, with_feed
 from tests.watch.test_watch_command import sakigake
+from watch import clipboard, retention
 from watch.evidence import ledger
+from watch.sources import handed
+from watch.store.records import PostState, Review
+from watch.store.sqlite import SqliteWatchStore
 
 
 @pytest.fixture
@@ -88,6 +94,41 @@ def test_timeline_anchor_asks_for_evidence_as_well(
     configure(home, authority)
     assert "Evidence of findings: 1 time tokens came, 0" in sakigake("timeline", "anchor").stdout
     assert tokens(home)[1:] == (1, 0)
+
+
+def test_a_finding_is_forgotten_with_all_that_was_kept(home: Path) -> None:
+    (home / "sakigake.toml").write_text("[anchor]\nenabled = false\n[watch]\nalerts = []\n", encoding="utf-8")
+    kept = clipboard.keep(scene.derived(), home)
+    store = SqliteWatchStore(home / "watch.db")
+    store.hand_in(handed.from_picture(kept, datetime.now(UTC)), datetime.now(UTC))
+    sakigake("watch", "run", "--once")
+    assert not kept.exists(), "it is among the evidence"
+    found = store.finding(1)
+    assert (home / "evidence" / found.new.bundle / "1.jpg").read_bytes() == scene.derived()
+    assert "erased" in sakigake("findings", "forget", "1").stdout
+    assert not (home / "evidence" / found.new.bundle).exists()
+    assert found.new.digest.encode() not in (home / "watch.db").read_bytes()
+    sakigake("findings", "forget", "1", code=4, lang="ja")
+    with ledger.opened(home) as sealed:
+        assert len(ledger.named(sealed)) == 1, "the ledger stays as it was"
+    store.close()
+
+
+def test_what_was_dismissed_long_ago_is_erased_with_its_evidence(tmp_path: Path) -> None:
+    store = SqliteWatchStore(tmp_path / "watch.db")
+    with_feed(store, a_post(1), a_post(2))
+    for number in (1, 2):
+        settled(store, number, PostState.FOUND, a_finding(str(number) * 64))
+    folder = tmp_path / "evidence" / ("b" * 64)
+    folder.mkdir(parents=True)
+    (folder / "post.json").write_text("{}")
+    store.review(1, Review.DISMISSED, "", NOW)
+    assert retention.forget_dismissed(store, tmp_path, NOW + timedelta(days=181), 0) == 0
+    assert retention.forget_dismissed(store, tmp_path, NOW + timedelta(days=179), 180) == 0
+    assert retention.forget_dismissed(store, tmp_path, NOW + timedelta(days=181), 180) == 1
+    assert [each.number for each in store.findings()] == [2]
+    assert not folder.exists()
+    store.close()
 
 
 @pytest.mark.parametrize("harm", ["file", "list", "gone"])

@@ -201,6 +201,26 @@ def test_a_trial_message_is_sent_and_a_refusal_told(home: Path, world: scene.Wor
     assert "nobody who can be told" in sakigake("watch", "test", "--alerts", code=3).stderr
 
 
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_missing_extra_is_said_by_every_command(
+    home: Path, world: scene.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    configure(home, world)
+    sakigake("watch", "add", "rss", f"url={feed(world)}", "--name", "news")
+    missing = "raise ModuleNotFoundError(\"No module named 'httpcore'\", name='httpcore')\n"
+    (tmp_path / "httpcore.py").write_text(missing, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for command in (
+        ("add", "rss", "url=https://example.com/"),
+        ("test", "news"),
+        ("run", "--once"),
+        ("inbox", "x.jpg"),
+    ):
+        said = sakigake("watch", *command, code=2, lang=lang).stderr
+        assert "httpcore" in said
+        assert 'pip install "sakigake[watch]"' in said
+
+
 def test_accounts_count_confirmed_findings_only(home: Path) -> None:
     from tests.watch.store.conformance import a_finding, a_post, settled, with_feed
     from watch.store.records import PostState

@@ -110,6 +110,18 @@ def read(folder: Path) -> Bundle:
         raise VerificationError("evidence-bundle-changed", name=f"{folder.name}/{SUMS}") from error
 
 
+def remove(home: Path, name: str) -> None:
+    """Remove a kept folder as a whole; a ledger that names it keeps its digest. Raises SakigakeError when it cannot."""
+    room = home / FOLDER
+    folder = room / name
+    try:
+        if name and folder.is_dir():
+            gone = folder.rename(room / f"{_NEW}{secrets.token_hex(8)}")  # what a break-off leaves is cleaned
+            shutil.rmtree(gone)
+    except OSError as error:
+        raise SakigakeError("evidence-unwritable", path=folder, why=error.strerror or error) from error
+
+
 def size(home: Path) -> int:
     """Return how many bytes all kept folders hold."""
     room = home / FOLDER

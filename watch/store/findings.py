@@ -8,7 +8,7 @@ from datetime import datetime
 from sakigake.errors import NotFoundError
 from sakigake.model import Likeness, Order
 from sakigake.store.values import as_bytes, as_int
-from watch.store.posts import PostTables, settle_post
+from watch.store.posts import PostTables, settle_post, strip_post
 from watch.store.records import Delivery, FindingRow, NewFinding, Outcome, OwnAccount, Review
 from watch.store.rows import POST, from_us, maybe, to_us
 
@@ -68,6 +68,32 @@ class FindingTables(PostTables):
             )
             if not done.rowcount:
                 raise NotFoundError("findings-unknown", number=number)
+
+    def forget_finding(self, number: int, now: datetime) -> None:
+        """Erase a finding, its messages and its post; a salted digest of the post's id stays for a while."""
+        row = self.finding(number)
+        with self._write() as db:
+            first = db.execute(
+                "SELECT min(number) FROM findings WHERE digest = ? AND number <> ?", (row.new.digest, number)
+            ).fetchone()[0]
+            db.execute(
+                "UPDATE findings SET same_as = CASE WHEN number = ?1 THEN NULL ELSE ?1 END WHERE same_as = ?2",
+                (first, number),
+            )
+            db.execute("DELETE FROM outbox WHERE idempotency = ?", (row.new.idempotency,))
+            where = db.execute(
+                "DELETE FROM findings WHERE number = ? RETURNING source, key", (number,)
+            ).fetchall()
+            for source, key in where:
+                strip_post(db, str(source), as_bytes(key), to_us(now))
+
+    def dismissed(self, before: datetime) -> list[int]:
+        """Return the findings that were dismissed before then."""
+        rows = self._read(
+            "SELECT number FROM findings WHERE review = 'dismissed' AND reviewed_us < ? ORDER BY number",
+            to_us(before),
+        )
+        return [as_int(row[0]) for row in rows]
 
     def unsealed(self) -> list[FindingRow]:
         """Return the findings whose evidence is kept but not yet in the ledger."""

@@ -90,6 +90,12 @@ class WatchStore(Protocol):
     def review(self, number: int, review: Review, note: str, now: datetime) -> None:
         """Keep what a person said of a finding; raises NotFoundError."""
 
+    def forget_finding(self, number: int, now: datetime) -> None:
+        """Erase a finding with its messages and its post, of which a salted digest stays; raises NotFoundError."""
+
+    def dismissed(self, before: datetime) -> list[int]:
+        """Return the numbers of the findings that a person dismissed before then."""
+
     def unsealed(self) -> list[FindingRow]:
         """Return the findings whose evidence is kept but not yet in the ledger."""
 

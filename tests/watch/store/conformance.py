@@ -270,6 +270,31 @@ class StoreConformance:
         assert store.unsealed() == []
         assert store.finding(made.number).sealed
 
+    def test_a_forgotten_finding_leaves_nothing_but_that_the_post_was_seen(self, store: WatchStore) -> None:
+        with_feed(store, *(a_post(number) for number in range(3)))
+        for number in range(3):
+            settled(store, number, PostState.FOUND, a_finding(str(number) * 64))
+        store.forget_finding(1, NOW)
+        assert [each.number for each in store.findings()] == [2, 3]
+        assert [each.same_as for each in store.findings()] == [None, 2]
+        assert store.unsent() == 0
+        with pytest.raises(NotFoundError):
+            store.forget_finding(1, NOW)
+        with_feed(store, a_post(0))
+        assert store.waiting() == 0, "the post is known"
+        store.forget_finding(3, NOW)
+        store.forget_finding(2, NOW)
+        assert store.earlier("d" * 64) is None, "the same picture elsewhere is looked at anew"
+
+    def test_dismissed_findings_are_named_by_their_age(self, store: WatchStore) -> None:
+        with_feed(store, *(a_post(number) for number in range(3)))
+        for number in range(3):
+            settled(store, number, PostState.FOUND, a_finding(str(number) * 64))
+        store.review(1, Review.DISMISSED, "", NOW - SECOND)
+        store.review(2, Review.DISMISSED, "", NOW)
+        store.review(3, Review.CONFIRMED, "", NOW - SECOND)
+        assert store.dismissed(NOW) == [1]
+
     def test_own_accounts(self, store: WatchStore) -> None:
         mine = OwnAccount("bluesky", "did:me")
         store.add_own_account(mine, NOW)
