@@ -58,7 +58,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How it ended, and what it did. `unsent` messages and `unwitnessed` tokens of evidence wait for the next start."""
+    """How it ended, and what it did. `unsent` messages and `unwitnessed` tokens of evidence wait for the next start.
+
+    `failed` are the sources that did not answer as they should, when all were to be asked once.
+    """
 
     reason: str
     done: int
@@ -66,6 +69,7 @@ class Ending:
     waiting: int
     unsent: int
     unwitnessed: int = 0
+    failed: tuple[str, ...] = ()
 
 
 class Watcher:
@@ -109,10 +113,12 @@ class Watcher:
             else:
                 self._go()
         finally:
+            if self._reason:
+                self._plan.say("watch.ending")
             self._poller.close()
             self._pipeline.close()
             self._sender.stop(SENDER_S)
-            ending = self._end()
+            ending = self._end(once=once)
         return ending
 
     def _go(self) -> None:
@@ -138,7 +144,7 @@ class Watcher:
 
     def _go_once(self) -> None:
         while not self._stop.is_set():
-            fresh = self._poller.poll_all()
+            fresh = self._poller.poll_all(self._stop.is_set)
             worked = 0
             while not self._stop.is_set():
                 worked += self._pipeline.step(STEP_S)
@@ -207,15 +213,20 @@ class Watcher:
             alerts=self._sender.trouble,
         ).put(self._plan.store)
 
-    def _end(self) -> Ending:
+    def _end(self, *, once: bool) -> Ending:
         store = self._plan.store
+        failed: tuple[str, ...] = ()
         try:
             self._beat(self._now_ms())
             retention.clean(store)
             waiting, unsent = store.waiting(), store.unsent()
+            if once:
+                failed = tuple(row.id for row in store.sources() if row.failures and not row.paused)
         except SakigakeError:
             waiting = unsent = 0  # it was told while it ran
-        return Ending(self._reason or "done", self._pipeline.done, self._found, waiting, unsent, self._untold)
+        return Ending(
+            self._reason or "done", self._pipeline.done, self._found, waiting, unsent, self._untold, failed
+        )
 
     @staticmethod
     def _now_ms() -> int:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from watch.watcher import Ending
 
 
+EXIT_FAILED = 1  # a source did not answer as it should
+
+
 @click.group(help=words.text("cli.watch"))
 def watch() -> None:
     """Keep sources, take what is handed in, run, tell the status."""
@@ -69,9 +72,12 @@ class _Console(Console):
                 waiting=ending.waiting,
                 unsent=ending.unsent,
                 tokens_waiting=ending.unwitnessed,
+                failed=list(ending.failed),
             )
         self.say(f"watch.ended-{ending.reason}")
         self.plain("watch.summary", posts=ending.done, findings=ending.found)
+        if ending.failed:
+            self.plain("watch.failed-sources", sources=", ".join(ending.failed))
         if ending.waiting:
             self.plain("watch.still-waiting", count=ending.waiting)
         if ending.unsent:
@@ -113,7 +119,7 @@ def run(once: bool, as_json: bool) -> int:
             console.plain("watch.how-to-stop")
         ending = watcher.run(once=once)
     console.end(ending)
-    return errors.EXIT_OK
+    return EXIT_FAILED if ending.failed else errors.EXIT_OK
 
 
 def _provide_key(loaded: "Settings") -> None:

@@ -2,14 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.peers.web import answer
+from tests.peers.web import Asked, answer
 from tests.watch.pipeline import scene
 
 ITEM = (
@@ -199,6 +201,57 @@ def test_a_trial_message_is_sent_and_a_refusal_told(home: Path, world: scene.Wor
     sakigake("watch", "test", code=2)
     (home / "sakigake.toml").write_text("[watch]\nalerts = ['nobody']\n", encoding="utf-8")
     assert "nobody who can be told" in sakigake("watch", "test", "--alerts", code=3).stderr
+
+
+def test_a_single_run_says_which_source_failed(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    world.site.pages["/gone.xml"] = answer(b"", "404 Not Found")
+    sakigake("watch", "add", "rss", f"url={world.site.url('/gone.xml')}", "--name", "news")
+    ran = sakigake("watch", "run", "--once", "--json", code=1)
+    assert json.loads(ran.stdout.splitlines()[-1])["failed"] == ["news"]
+    assert "news" in sakigake("watch", "run", "--once", code=1, lang="ja").stdout
+
+
+def test_the_pace_of_a_source_holds_across_starts(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    asked: list[int] = []
+    url = feed(world, world.picture("/u.jpg", scene.unrelated(1)))
+    told = world.site.pages["/feed.xml"]
+
+    def counted(request: Asked, connection: object) -> bool:
+        asked.append(1)
+        return told(request, connection)  # type: ignore[arg-type]
+
+    world.site.pages["/feed.xml"] = counted
+    sakigake("watch", "add", "rss", f"url={url}", "--name", "news")
+    sakigake("watch", "run", "--once")
+    assert "its pace allows" in sakigake("watch", "run", "--once").stdout
+    assert len(asked) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends by signal")
+def test_ending_is_said_while_a_server_keeps_it_waiting(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    url = feed(world)
+    gate, begun = threading.Event(), threading.Event()
+
+    def held(request: Asked, connection: object) -> bool:
+        begun.set()
+        gate.wait(25)
+        return answer(b"", "404 Not Found")(request, connection)  # type: ignore[arg-type]
+
+    world.site.pages["/feed.xml"] = held
+    sakigake("watch", "add", "rss", f"url={url}")
+    command = [sys.executable, "-m", "desk", "watch", "run", "--once"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as running:
+        assert begun.wait(60)
+        running.send_signal(signal.SIGINT)
+        assert running.stdout
+        assert any("Ending." in line for line in running.stdout)
+        assert not gate.is_set()
+        assert running.poll() is None, "it was said before the server let go"
+        gate.set()
+        assert running.wait(60) == 0
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
