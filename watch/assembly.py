@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import cv2
@@ -9,7 +10,7 @@ import cv2
 from sakigake.errors import ConfigError, NotFoundError
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
-from watch import clipboard
+from watch import clipboard, retention
 from watch.alerts.receivers import configured, require_known
 from watch.compare.own import Own
 from watch.decoding import DecoderPool
@@ -22,7 +23,7 @@ from watch.pipeline.works import RecordedWorks
 from watch.post import Post
 from watch.sources import PostSource, registry
 from watch.sources.net import Net
-from watch.store.records import FindingRow, PostState, SourceRow
+from watch.store.records import FindingRow, Outcome, SourceRow
 from watch.store.sqlite import FILE, SqliteWatchStore
 from watch.watcher import Plan
 
@@ -73,15 +74,16 @@ def assembled(
 
         def seal() -> int:
             waiting = store.unsealed()
-            done = keeper.seal() if waiting else 0
+            done = keeper.seal()  # also when nothing waits: tokens of an earlier run may
             # By name, not by what was just put: evidence is kept before its finding is, and may be sealed before it.
             for row in waiting:
                 if row.new.bundle in in_ledger:
                     store.mark_sealed(row.number)
             return done
 
-        def settled(post: Post, state: PostState) -> None:
-            if state is not PostState.FOUND:
+        def settled(post: Post, outcome: Outcome) -> None:
+            # What is kept as evidence need not lie there twice; without evidence it is all that there is.
+            if all(each.bundle for each in outcome.findings):
                 clipboard.let_go(post, settings.home)
 
         yield Plan(
@@ -91,6 +93,10 @@ def assembled(
             receivers=receivers,
             catch_up=works.catch_up,
             seal=seal,
+            witness=keeper.witness,
+            forget=lambda: retention.forget_dismissed(
+                store, settings.home, datetime.now(UTC), float(table["keep_dismissed_days"])
+            ),
             say=say,
             found=found,
             settled=settled,

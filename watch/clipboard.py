@@ -45,13 +45,18 @@ def read() -> bytes | str:
 
 
 def keep(data: bytes, home: Path) -> Path:
-    """Put a picture where the watcher finds it; it is removed there when it came to nothing. Raises UsageError, OSError."""
+    """Put a picture where the watcher finds it; it is removed there once it was looked at. Raises UsageError, OSError."""
     suffix = kind_of(data)
     if not suffix:
         raise UsageError("picture-other-kind", name="clipboard")
     path = home / FOLDER / f"{sha256(data).hexdigest()}{suffix}"
     durable.write(path, data)
     return path
+
+
+def kept(home: Path) -> list[Path]:
+    """Return the pictures that lie there."""
+    return sorted((home / FOLDER).glob("*"))
 
 
 def let_go(post: Post, home: Path) -> None:

@@ -21,11 +21,12 @@ from watch.post import Post
 from watch.pulse import EVERY_S, Pulse
 from watch.sources import PostSource
 from watch.store.protocol import WatchStore
-from watch.store.records import FindingRow, PostState, SourceRow
+from watch.store.records import FindingRow, Outcome, SourceRow
 
 STEP_S = 0.2
 JUMP_S = 2.0
 PAUSE_S = 5.0  # after the store or the records could not be used
+WITNESS_S = 30.0  # how long the tokens of evidence are waited for, when all is done once
 SENDER_S = 20.0  # how long the message that is on its way is waited for
 
 
@@ -34,6 +35,8 @@ class Plan:
     """What one watcher works with. `catch_up` takes in what was recorded since and returns how many stages there are.
 
     `seal` puts the evidence that is kept into the ledger, `settled` is called with each post that is done with.
+    `witness` asks for the time tokens of evidence, for so many seconds at most, and returns how many still wait.
+    `forget` erases what was dismissed long ago.
     """
 
     store: WatchStore
@@ -44,7 +47,9 @@ class Plan:
     seal: Callable[[], int]
     say: Callable[..., None]
     found: Callable[[FindingRow], None]
-    settled: Callable[[Post, PostState], object]
+    settled: Callable[[Post, Outcome], object]
+    witness: Callable[[float], int] = lambda _seconds: 0
+    forget: Callable[[], object] = lambda: None
     names: bool = False
     threads: int = 4
     queue: int = 500
@@ -53,13 +58,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How it ended, and what it did. `unsent` messages wait for the next start."""
+    """How it ended, and what it did. `unsent` messages and `unwitnessed` tokens of evidence wait for the next start.
+
+    `failed` are the sources that did not answer as they should, when all were to be asked once.
+    """
 
     reason: str
     done: int
     found: int
     waiting: int
     unsent: int
+    unwitnessed: int = 0
+    failed: tuple[str, ...] = ()
 
 
 class Watcher:
@@ -70,6 +80,7 @@ class Watcher:
         self._stop = threading.Event()
         self._reason = ""
         self._found = 0
+        self._untold = 0
         self._trouble = ""
         self._sender = Sender(plan.store, plan.receivers, plan.say, names=plan.names)
         self._poller = Poller(plan.store, plan.make, plan.say, plan.queue)
@@ -102,10 +113,12 @@ class Watcher:
             else:
                 self._go()
         finally:
+            if self._reason:
+                self._plan.say("watch.ending")
             self._poller.close()
             self._pipeline.close()
             self._sender.stop(SENDER_S)
-            ending = self._end()
+            ending = self._end(once=once)
         return ending
 
     def _go(self) -> None:
@@ -131,7 +144,7 @@ class Watcher:
 
     def _go_once(self) -> None:
         while not self._stop.is_set():
-            fresh = self._poller.poll_all()
+            fresh = self._poller.poll_all(self._stop.is_set)
             worked = 0
             while not self._stop.is_set():
                 worked += self._pipeline.step(STEP_S)
@@ -142,6 +155,8 @@ class Watcher:
             self._beat()
             if not fresh and not worked:
                 break
+        if not self._stop.is_set():
+            self._untold = self._plan.witness(WITNESS_S)
         self._sweep()
 
     def _attempt(self, work: Callable[[], None]) -> None:
@@ -176,6 +191,7 @@ class Watcher:
 
     def _sweep(self) -> None:
         retention.sweep(self._plan.store, datetime.now(UTC), self._plan.keep_days)
+        self._plan.forget()
 
     def _tell_found(self, finding: FindingRow) -> None:
         self._found += 1
@@ -197,15 +213,20 @@ class Watcher:
             alerts=self._sender.trouble,
         ).put(self._plan.store)
 
-    def _end(self) -> Ending:
+    def _end(self, *, once: bool) -> Ending:
         store = self._plan.store
+        failed: tuple[str, ...] = ()
         try:
             self._beat(self._now_ms())
             retention.clean(store)
             waiting, unsent = store.waiting(), store.unsent()
+            if once:
+                failed = tuple(row.id for row in store.sources() if row.failures and not row.paused)
         except SakigakeError:
             waiting = unsent = 0  # it was told while it ran
-        return Ending(self._reason or "done", self._pipeline.done, self._found, waiting, unsent)
+        return Ending(
+            self._reason or "done", self._pipeline.done, self._found, waiting, unsent, self._untold, failed
+        )
 
     @staticmethod
     def _now_ms() -> int:

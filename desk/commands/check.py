@@ -109,12 +109,11 @@ def _given(loaded: "Settings", picture: str | None) -> _Given:
 
 
 def _fetched(loaded: "Settings", link: str) -> _Given:
+    from desk.needing import watch_parts
     from sakigake.clock import Clock
 
-    try:
+    with watch_parts():
         from watch import assembly, linked
-    except ImportError as error:
-        raise errors.UsageError("watch-missing", part=error.name) from error
     with assembly.network(loaded) as net:
         found = linked.fetch(net.fetcher, link, Clock().now())
     return _Given(found.data, "picture", found.time)

@@ -11,10 +11,12 @@ from sakigake.clock import iso
 from sakigake.text import plain
 
 if TYPE_CHECKING:
+    from sakigake.settings import Settings
     from watch.post import Stamp
     from watch.store.records import FindingRow
 
 MOST_NAME = 100  # characters of an account's name or id
+SHOWN = 20  # numbers of findings in one line
 REVIEWS = ("confirmed", "dismissed", "own_post", "licensed")
 
 
@@ -62,7 +64,9 @@ def show(number: int, names: bool, as_json: bool) -> None:
     from desk.watching import finding_json, open_watch
     from sakigake import settings
 
-    row = open_watch(settings.load()).finding(number)
+    loaded = settings.load()
+    store = open_watch(loaded)
+    row = store.finding(number)
     if as_json:
         told = {**finding_json(row, names=names), "url": row.post.url or None, "file": file_name(row) or None}
         click.echo(
@@ -70,10 +74,48 @@ def show(number: int, names: bool, as_json: bool) -> None:
             json.dumps({"schema_version": 1, **told, "detail": json.loads(row.new.detail)})
         )
         return
-    click.echo("\n".join(_lines(row, names=names)))
+    click.echo("\n".join(_lines(row, _witnessed(loaded, row), names=names)))
+    if again := [each for each in store.same_file(row.new.digest) if each > number]:
+        click.echo(words.text("findings.again", count=len(again), numbers=_numbers(again)))
 
 
-def _lines(row: "FindingRow", *, names: bool) -> list[str]:
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:SHOWN])) + (" …" if len(numbers) > SHOWN else "")
+
+
+def _witnessed(loaded: "Settings", row: "FindingRow") -> list[str]:
+    if not row.new.bundle:
+        return []
+    from desk import evidenced
+
+    try:
+        return [f"    {evidenced.standing(loaded, row).line()}"]
+    except errors.VerificationError as error:
+        return [f"    {error.message()} {error.hint()}"]
+
+
+@findings.command("verify", help=words.text("findings.verify-help"))
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
+def verify(number: int, as_json: bool) -> None:
+    """Check the kept evidence of one finding: every file against its list, the list against the ledger, and by when."""
+    from desk import evidenced
+    from desk.watching import open_watch
+    from sakigake import settings
+
+    loaded = settings.load()
+    row = open_watch(loaded).finding(number)
+    found = evidenced.verified(loaded, row)
+    if as_json:
+        click.echo(
+            json.dumps({"schema_version": 1, "bundle": row.new.bundle, "whole": True, **found.as_json()})
+        )
+        return
+    click.echo(words.text("findings.whole", bundle=loaded.home / "evidence" / row.new.bundle))
+    click.echo(found.line())
+
+
+def _lines(row: "FindingRow", witnessed: list[str], *, names: bool) -> list[str]:
     from desk.watching import why
 
     def say(key: str, **values: Any) -> str:
@@ -105,6 +147,7 @@ def _lines(row: "FindingRow", *, names: bool) -> list[str]:
         lines.append(
             say("findings.bundle-sealed" if row.sealed else "findings.bundle", bundle=row.new.bundle)
         )
+        lines += witnessed
     elif row.new.bundle_reason:
         lines.append(say("findings.no-bundle", why=why(row.new.bundle_reason)))
     return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]
@@ -126,6 +169,22 @@ def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
             clock = words.text(f"findings.clock.{stamp.clock.value}")
             told.append(words.text(key, when=iso(stamp.value), clock=clock, basis=basis(stamp.basis)))
     return told or [words.text("findings.no-time")]
+
+
+@findings.command("forget", help=words.text("findings.forget-help"))
+@click.argument("number", type=click.IntRange(min=1))
+def forget(number: int) -> None:
+    """Erase a finding, its messages and the evidence of its post; a ledger keeps the evidence's digest."""
+    from desk.watching import open_watch
+    from sakigake import settings
+    from sakigake.clock import Clock
+    from watch import retention
+
+    loaded = settings.load()
+    store = open_watch(loaded)
+    retention.forget(store, loaded.home, number, Clock().now())
+    cleaned = retention.clean(store)
+    click.echo(words.text("findings.forgotten" if cleaned else "findings.forgotten-later", number=number))
 
 
 @findings.command("review", help=words.text("findings.review-help"))

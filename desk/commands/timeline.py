@@ -14,6 +14,8 @@ from sakigake.model import Session
 from sakigake.phrases import cause, span
 
 if TYPE_CHECKING:
+    from sakigake.anchor.queue import Drained
+    from sakigake.settings import Settings
     from sakigake.timeline.widths import Ends, Summary
 
 # Of a film: pictures a second unless asked otherwise, and when its length is given; the highest that comes unasked.
@@ -172,6 +174,7 @@ def anchor() -> int:
     store = open_store(loaded)
     if store.frozen:
         raise errors.SakigakeError("store-frozen", path=loaded.home)
+    evidence = _anchor_evidence(loaded)
     drained = queue.drain(store, trust.load(loaded.tables), Clock())
     click.echo(words.text("timeline.anchored", stamped=drained.stamped, waiting=len(store.pending_jobs())))
     if drained.untrusted:
@@ -188,11 +191,24 @@ def anchor() -> int:
                 promised=promised,
             )
         )
-    if drained.failed and not drained.stamped:
-        raise errors.NetworkError(
-            "anchor-no-answer", failed=drained.failed, waiting=len(store.pending_jobs())
-        )
+    failed, waiting = drained.failed + evidence.failed, len(store.pending_jobs()) + evidence.waiting
+    if failed and not drained.stamped + evidence.stamped:
+        raise errors.NetworkError("anchor-no-answer", failed=failed, waiting=waiting)
     return errors.EXIT_OK
+
+
+def _anchor_evidence(loaded: "Settings") -> "Drained":
+    from sakigake.anchor.queue import Drained
+    from sakigake.clock import Clock
+
+    if not (loaded.home / "evidence" / "ledger.db").is_file():
+        return Drained()  # who never watched need not have the watcher's parts
+    from watch.evidence import keeper
+
+    done = keeper.drain(loaded, Clock(), DRAIN_S)
+    if done != Drained():
+        click.echo(words.text("timeline.anchored-evidence", stamped=done.stamped, waiting=done.waiting))
+    return done
 
 
 @timeline.command("head", help=words.text("timeline.head-help"))

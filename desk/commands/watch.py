@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.commands.watch_sources import SOURCE_COMMANDS
+from desk.needing import watch_parts
 from desk.saying import Console
 from sakigake import errors, words
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from sakigake.settings import Settings
     from watch.store.records import FindingRow
     from watch.watcher import Ending
+
+
+EXIT_FAILED = 1  # a source did not answer as it should
 
 
 @click.group(help=words.text("cli.watch"))
@@ -31,6 +35,8 @@ for command in SOURCE_COMMANDS:
 class _Console(Console):
     """Tells of findings by their number: no account and no address among it."""
 
+    _full = False
+
     def found(self, finding: "FindingRow") -> None:
         """Tell of a finding by its number."""
         if self.as_json:
@@ -42,11 +48,18 @@ class _Console(Console):
                 likeness=finding.new.likeness.value,
                 order=finding.new.order.value,
                 review=finding.review.value,
+                same_as=finding.same_as,
             )
+        elif finding.same_as:
+            self.say("watch.found-again", number=finding.number, first=finding.same_as)
         elif finding.review.value == "own_post":
             self.say("watch.found-own", number=finding.number)
         else:
             self.say("watch.found", number=finding.number)
+
+        if finding.new.bundle_reason == "evidence-full" and not self._full:
+            self._full = True  # once: a flood of posts is how that room gets full
+            self.plain("watch.evidence-full")
 
     def end(self, ending: "Ending") -> None:
         """Tell how it ended."""
@@ -58,13 +71,19 @@ class _Console(Console):
                 findings=ending.found,
                 waiting=ending.waiting,
                 unsent=ending.unsent,
+                tokens_waiting=ending.unwitnessed,
+                failed=list(ending.failed),
             )
         self.say(f"watch.ended-{ending.reason}")
         self.plain("watch.summary", posts=ending.done, findings=ending.found)
+        if ending.failed:
+            self.plain("watch.failed-sources", sources=", ".join(ending.failed))
         if ending.waiting:
             self.plain("watch.still-waiting", count=ending.waiting)
         if ending.unsent:
             self.plain("watch.still-unsent", count=ending.unsent)
+        if ending.unwitnessed:
+            self.plain("watch.still-unwitnessed", count=ending.unwitnessed)
 
 
 # Bytes: what one post takes is at hand for the next; the tables of the cohort, made once, leave no gaps.
@@ -84,9 +103,11 @@ def run(once: bool, as_json: bool) -> int:
     from desk import own_works
     from sakigake import settings
     from sakigake.lock import FileLock
-    from watch import assembly
     from watch.pulse import LOCK_FILE
-    from watch.watcher import Watcher
+
+    with watch_parts():
+        from watch import assembly
+        from watch.watcher import Watcher
 
     loaded = settings.load()
     console = _Console(as_json=as_json)
@@ -108,7 +129,7 @@ def run(once: bool, as_json: bool) -> int:
             console.plain("watch.how-to-stop")
         ending = watcher.run(once=once)
     console.end(ending)
-    return errors.EXIT_OK
+    return EXIT_FAILED if ending.failed else errors.EXIT_OK
 
 
 def _provide_key(loaded: "Settings") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.needing import watch_parts
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.text import plain
@@ -31,8 +32,10 @@ def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
     from desk.watching import open_watch
     from sakigake import settings
     from sakigake.clock import Clock
-    from watch import assembly
-    from watch.sources import registry
+
+    with watch_parts():
+        from watch import assembly
+        from watch.sources import registry
 
     config = dict(_option(each) for each in options)
     if name is not None and (not name.strip() or len(name) > MOST_NAME or plain(name) != name):
@@ -183,7 +186,9 @@ def test(source: str | None, alerts: bool) -> int:
         raise errors.UsageError("watch-test-what")
     if source:
         from desk.watching import open_watch
-        from watch import assembly
+
+        with watch_parts():
+            from watch import assembly
 
         row = open_watch(loaded).source(source)
         with assembly.network(loaded) as net:
@@ -225,12 +230,18 @@ def inbox(what: str | None, clipboard: bool) -> None:
     from sakigake.clock import Clock
     from watch import clipboard as board
 
+    with watch_parts():  # it would lie there for ever
+        from watch.fetch import client as _client  # noqa: F401
     if clipboard == bool(what):
         raise errors.UsageError("watch-inbox-what")
     loaded, now = settings.load(), Clock().now()
     taken = board.read() if clipboard else what or ""
     store = open_watch(loaded, make=True)
-    fresh = [store.hand_in(post, now) for post in _handed(taken, loaded.home, now)]
+    before = set(board.kept(loaded.home))
+    posts = _handed(taken, loaded.home, now)
+    fresh = [store.hand_in(post, now) for post in posts]
+    if not any(fresh) and set(board.kept(loaded.home)) - before:
+        board.let_go(posts[0], loaded.home)  # it was looked at before, and nobody will look at it again
     click.echo(words.text("watch.handed-in" if any(fresh) else "watch.handed-in-before"))
 
 

@@ -48,7 +48,7 @@ def test_every_origin_of_a_time_is_worded(lang: str) -> None:
         (postids, r'"((?:x|discord|pixiv|mastodon|bluesky|misskey)-[a-z]+(?:-[a-z]+)?)"'),
         (posted, r'"((?:[a-z]+-)+(?:date|at|seen|attachment))"'),
     ):
-        found = set(re.findall(pattern, Path(module.__file__).read_text(encoding="utf-8")))
+        found = set(re.findall(pattern, Path(str(module.__file__)).read_text(encoding="utf-8")))
         assert len(found) >= 5
         bases |= found
     assert not [slug for slug in sorted(bases) if f"watch.basis.{slug}" not in words.table(lang)]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from desk.cli import main
-from tests.peers.web import answer
+from tests.peers.web import Asked, answer
 from tests.watch.pipeline import scene
 
 ITEM = (
@@ -62,12 +63,18 @@ class Ran:
     stderr: str
 
 
-def sakigake(*arguments: str, code: int = 0) -> Ran:
+def sakigake(*arguments: str, code: int = 0, lang: str = "en") -> Ran:
     """Run a command in this process: starting one for each takes longer than all they do."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        with redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+        with (
+            redirect_stdout(out),
+            redirect_stderr(err),
+            warnings.catch_warnings(),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setenv("SAKIGAKE_LANG", lang)
             warnings.simplefilter(
                 "ignore", DeprecationWarning
             )  # as outside of tests: that of a library loaded here
@@ -336,6 +343,77 @@ def test_a_trial_message_is_sent_and_a_refusal_told(home: Path, world: scene.Wor
     sakigake("watch", "test", code=2)
     (home / "sakigake.toml").write_text("[watch]\nalerts = ['nobody']\n", encoding="utf-8")
     assert "nobody who can be told" in sakigake("watch", "test", "--alerts", code=3).stderr
+
+
+def test_a_single_run_says_which_source_failed(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    world.site.pages["/gone.xml"] = answer(b"", "404 Not Found")
+    sakigake("watch", "add", "rss", f"url={world.site.url('/gone.xml')}", "--name", "news")
+    ran = sakigake("watch", "run", "--once", "--json", code=1)
+    assert json.loads(ran.stdout.splitlines()[-1])["failed"] == ["news"]
+    assert "news" in sakigake("watch", "run", "--once", code=1, lang="ja").stdout
+
+
+def test_the_pace_of_a_source_holds_across_starts(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    asked: list[int] = []
+    url = feed(world, world.picture("/u.jpg", scene.unrelated(1)))
+    told = world.site.pages["/feed.xml"]
+
+    def counted(request: Asked, connection: object) -> bool:
+        asked.append(1)
+        return told(request, connection)  # type: ignore[arg-type]
+
+    world.site.pages["/feed.xml"] = counted
+    sakigake("watch", "add", "rss", f"url={url}", "--name", "news")
+    sakigake("watch", "run", "--once")
+    assert "its pace allows" in sakigake("watch", "run", "--once").stdout
+    assert len(asked) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends by signal")
+def test_ending_is_said_while_a_server_keeps_it_waiting(home: Path, world: scene.World) -> None:
+    configure(home, world)
+    url = feed(world)
+    gate, begun = threading.Event(), threading.Event()
+
+    def held(request: Asked, connection: object) -> bool:
+        begun.set()
+        gate.wait(25)
+        return answer(b"", "404 Not Found")(request, connection)  # type: ignore[arg-type]
+
+    world.site.pages["/feed.xml"] = held
+    sakigake("watch", "add", "rss", f"url={url}")
+    command = [sys.executable, "-m", "desk", "watch", "run", "--once"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as running:
+        assert begun.wait(60)
+        running.send_signal(signal.SIGINT)
+        assert running.stdout
+        assert any("Ending." in line for line in running.stdout)
+        assert not gate.is_set()
+        assert running.poll() is None, "it was said before the server let go"
+        gate.set()
+        assert running.wait(60) == 0
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_missing_extra_is_said_by_every_command(
+    home: Path, world: scene.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    configure(home, world)
+    sakigake("watch", "add", "rss", f"url={feed(world)}", "--name", "news")
+    missing = "raise ModuleNotFoundError(\"No module named 'httpcore'\", name='httpcore')\n"
+    (tmp_path / "httpcore.py").write_text(missing, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for command in (
+        ("add", "rss", "url=https://example.com/"),
+        ("test", "news"),
+        ("run", "--once"),
+        ("inbox", "x.jpg"),
+    ):
+        said = sakigake("watch", *command, code=2, lang=lang).stderr
+        assert "httpcore" in said
+        assert 'pip install "sakigake[watch]"' in said
 
 
 def test_accounts_count_confirmed_findings_only(home: Path) -> None:

@@ -110,6 +110,35 @@ def read(folder: Path) -> Bundle:
         raise VerificationError("evidence-bundle-changed", name=f"{folder.name}/{SUMS}") from error
 
 
+def remove(home: Path, name: str) -> None:
+    """Remove a kept folder as a whole; a ledger that names it keeps its digest. Raises SakigakeError when it cannot."""
+    room = home / FOLDER
+    folder = room / name
+    try:
+        if name and folder.is_dir():
+            gone = folder.rename(room / f"{_NEW}{secrets.token_hex(8)}")  # what a break-off leaves is cleaned
+            shutil.rmtree(gone)
+    except OSError as error:
+        raise SakigakeError("evidence-unwritable", path=folder, why=error.strerror or error) from error
+
+
+def size(home: Path) -> int:
+    """Return how many bytes all kept folders hold."""
+    room = home / FOLDER
+    return sum(size_of(each) for each in room.iterdir() if each.is_dir()) if room.is_dir() else 0
+
+
+def size_of(folder: Path) -> int:
+    """Return how many bytes a folder's files hold; what vanishes meanwhile counts nothing."""
+    total = 0
+    try:
+        for each in folder.iterdir():
+            total += each.stat().st_size
+    except OSError:
+        return total
+    return total
+
+
 def check(bundle: Bundle) -> None:
     """Hold every file against the list, and the list against the folder; raises VerificationError."""
     listed = {}

@@ -1,11 +1,13 @@
 """Keeps the evidence of a watcher's matches, seals it, and has others witness it while the watcher goes on."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sakigake.anchor import blocks, calendars, queue, trust
 from sakigake.clock import Clock
+from sakigake.errors import SakigakeError
 from sakigake.model import Finding
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
@@ -16,6 +18,24 @@ from watch.post import Post
 
 if TYPE_CHECKING:
     from sakigake.anchor.thread import WorkThread
+
+
+def drain(settings: Settings, clock: Clock, deadline_s: float) -> queue.Drained:
+    """Ask for the tokens that the ledgers of evidence wait for, then for blocks; returns what came of the tokens.
+
+    Raises ConfigError, and SakigakeError when the store fails.
+    """
+    path, end = ledger.path_of(settings.home), time.monotonic() + deadline_s
+    if not path.is_file():
+        return queue.Drained()
+    table = settings.section("anchor")
+    trusted = trust.load(settings.tables) if table["enabled"] else trust.Trust()
+    with ledger.opened(settings.home) as store:
+        done = queue.drain(store, trusted, clock, deadline_s, timeout_s=float(table["timeout_s"]))
+        asked = calendars.load(settings.tables)
+        if asked.addresses and (left := end - time.monotonic()) > 0:
+            blocks.BlockWorker(store, asked, clock).drain(left)
+    return done
 
 
 class EvidenceKeeper:
@@ -37,13 +57,29 @@ class EvidenceKeeper:
         self._threads: list[WorkThread] | None = None
         self._told: set[str] = set()
         self._lock = threading.Lock()
+        self._most = int(float(settings.section("watch")["evidence_mb"]) * 1_000_000)
+        self._used: int | None = None
         bundle.clean(settings.home)
 
     def keep(
         self, post: Post, fetched: Sequence[Fetched], finding: Finding, *, pictures: Sequence[bytes] = ()
     ) -> str:
-        """Write the evidence of a likeness and return the name of its folder; raises SakigakeError."""
-        return bundle.keep(self._settings.home, post, fetched, finding, pictures=pictures).name
+        """Write the evidence of a likeness and return the name of its folder.
+
+        Raises SakigakeError, `evidence-full` when the room that the settings give it is used up.
+        """
+        home = self._settings.home
+        with self._lock:
+            if self._used is None:
+                self._used = bundle.size(home)
+            if self._used >= self._most:
+                self._used = bundle.size(home)  # somebody may have made room
+            if self._used >= self._most:
+                raise SakigakeError("evidence-full", megabytes=round(self._most / 1_000_000, 3))
+        kept = bundle.keep(home, post, fetched, finding, pictures=pictures)
+        with self._lock:
+            self._used += bundle.size_of(kept.folder)
+        return kept.name
 
     def seal(self) -> int:
         """Put every bundle that is in no ledger yet into one, and begin to ask for tokens; returns how many it put.
@@ -53,6 +89,7 @@ class EvidenceKeeper:
         home = self._settings.home
         waiting = bundle.bundles(home, self._told)
         if not waiting:
+            self._ask()
             return 0
         done = 0
         with self._lock, ledger.opened(home) as store:
@@ -68,15 +105,24 @@ class EvidenceKeeper:
         self._ask()
         return done
 
+    def witness(self, deadline_s: float) -> int:
+        """Ask for every token that waits, now, for so many seconds at most; returns how many still wait.
+
+        For a watcher that ends by itself: its threads would be cut off before they have asked. Raises SakigakeError.
+        """
+        self.close()
+        self._threads = []
+        return drain(self._settings, self._clock, deadline_s).waiting
+
     def close(self) -> None:
         """End the threads that ask; what has no token yet gets one next time."""
         for thread in self._threads or ():
             thread.stop(self._timeout_s)
 
     def _ask(self) -> None:
-        if self._threads is not None:
-            return
         path = ledger.path_of(self._settings.home)
+        if self._threads is not None or not path.is_file():
+            return
         asked = calendars.load(self._settings.tables)
         self._threads = []
         if self._trust.asked:

@@ -28,7 +28,7 @@ class Pipeline:
         steps: Steps,
         receivers: Collection[str],
         found: Callable[[FindingRow], None],
-        settled: Callable[[Post, PostState], object] = lambda _post, _state: None,
+        settled: Callable[[Post, Outcome], object] = lambda _post, _outcome: None,
         *,
         threads: int = 4,
     ) -> None:
@@ -90,7 +90,7 @@ class Pipeline:
                 )
             self._ready.pop()
         for post, outcome in ended:
-            self._settled(post, outcome.state)
+            self._settled(post, outcome)
         for finding in made:
             self._found(finding)
         return len(ended)

@@ -13,6 +13,7 @@ from apscheduler.events import EVENT_JOB_ERROR
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from sakigake.clock import iso
 from sakigake.errors import NetworkError, NotFoundError, SakigakeError
 from sakigake.ticking import OnThread, SteadyTrigger
 from watch.post import SourceInfo
@@ -28,6 +29,8 @@ MOST_ASKED_S = (
     86_400.0  # a server that asks for more rest, by mistake or on purpose, is asked again the next day
 )
 STREAM_S = 3.0  # a stream that is silent for so long has nothing more, when all is to be asked once
+STEP_S = 0.2
+PACED_S = 5.0  # a source with a longer interval states it for its server's sake: it holds across starts
 MOST_POLLS = 40  # in a row, when a source has more ready
 BACKLOG, NOT_RUNNING, BROKEN = "backlog", "not-running", "internal-error"
 LOG = logging.getLogger(__name__)
@@ -58,6 +61,8 @@ class Poller:
         self._open: dict[str, _Open] = {}
         self._ended = threading.Event()
         self._trouble = ""
+        self._more: set[str] = set()
+        self._asked: set[str] = set()
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # it logs what is told by us
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_listener(self._event, EVENT_JOB_ERROR)
@@ -92,10 +97,42 @@ class Poller:
             except JobLookupError:
                 continue
 
-    def poll_all(self) -> int:
-        """Ask each source once, on this thread's behalf, until it has nothing more; returns how many posts are new."""
-        asked = [opened.pool.submit(self._exhaust, name, opened) for name, opened in list(self._open.items())]
-        return sum(each.result() for each in asked)
+    def poll_all(self, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Ask each source that may be asked, until it has nothing more; returns how many posts are new.
+
+        What is on its way when `stopped` says so is waited for no longer.
+        """
+        asked = [
+            opened.pool.submit(self._exhaust, name, opened)
+            for name, opened in list(self._open.items())
+            if self._may_ask(name, opened)
+        ]
+        while concurrent.futures.wait(asked, STEP_S).not_done and not stopped():
+            pass
+        return sum(each.result() for each in asked if each.done())
+
+    def _may_ask(self, name: str, opened: _Open) -> bool:
+        """Say whether a source's pace allows it: a start is no reason to ask sooner. What has more ready is asked on."""
+        due = self._due(name, opened)
+        if due <= datetime.now(UTC) or name in self._more:
+            self._asked.add(name)
+            return True
+        if name not in self._asked:
+            self._asked.add(name)
+            self._say("watch.not-due", source=name, until=iso(due))
+        return False
+
+    def _due(self, name: str, opened: _Open) -> datetime:
+        """Return from when on a source may be asked."""
+        now = datetime.now(UTC)
+        try:
+            row = self._store.source(name)
+        except NotFoundError:
+            return now
+        # One that fails has rests of its own; a good poll in the future is of a clock that was set back since.
+        if opened.interval_s <= PACED_S or row.paused or row.failures or not row.good or row.good > now:
+            return now
+        return row.good + timedelta(seconds=opened.interval_s)
 
     def _exhaust(self, name: str, opened: _Open) -> int:
         """Ask until nothing more comes; a stream may take a moment before it has something to say."""
@@ -148,6 +185,7 @@ class Poller:
             return 0, False
         if self._store.waiting() >= self._queue:
             self._note_late(row, opened, now, BACKLOG)
+            self._more.add(name)
             return 0, False
         try:
             batch = opened.source.poll(row.cursor, LIMIT)
@@ -162,7 +200,9 @@ class Poller:
         if row.failures:
             self._say("watch.source-again", source=name)
         # A source that repeats itself for ever must not keep its thread: it goes on only while something is new.
-        return fresh, fresh > 0 and len(batch.posts) >= LIMIT
+        more = fresh > 0 and len(batch.posts) >= LIMIT
+        (self._more.add if more else self._more.discard)(name)
+        return fresh, more
 
     def _not_kept(self, error: SakigakeError) -> None:
         if error.code != self._trouble:
@@ -210,7 +250,7 @@ class Poller:
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
-            next_run_time=datetime.now(UTC),
+            next_run_time=max(datetime.now(UTC), self._due(name, opened)),
         )
 
     def _drop(self, name: str) -> None:

@@ -1,7 +1,8 @@
 """A folder that is looked into: pictures put there, and files with links (.url, .webloc, .txt).
 
 The folder itself is the memory: after a start everything in it is told again, and the store knows what it has seen. A
-file counts when it looks the same twice, so one that is still being copied or downloaded waits.
+file counts when it looks the same twice, so one that is still being copied or downloaded waits. A picture is known by its
+bytes: one that was touched, renamed or put there twice is the same.
 """
 
 import configparser
@@ -19,6 +20,7 @@ from sakigake.clock import from_ms
 from sakigake.errors import NotFoundError, SakigakeError
 from watch import posted
 from watch.post import Batch, ClockClass, Hole, MediaRef, Post, SourceInfo, clean
+from watch.sanitise import MAX_FILE_BYTES
 from watch.sources import handed
 from watch.sources.net import Net
 from watch.sources.options import Options
@@ -74,6 +76,7 @@ class Folder:
     def _begin(self) -> None:
         self._before: dict[str, _Look] = {}
         self._told: set[_Look] = set()
+        self._looks: deque[_Look] = deque()
         self._waiting: deque[Post] = deque()
 
     def describe(self) -> SourceInfo:
@@ -93,8 +96,10 @@ class Folder:
         if cursor != self._last:
             self._begin()
             self._count = max(self._count, int(cursor)) if cursor and cursor.isdigit() else self._count
-        if len(self._waiting) < limit:
+        if not self._looks and len(self._waiting) < limit:
             self._look()
+        while self._looks and len(self._waiting) < limit:  # files are read as they are told, not all at once
+            self._waiting.extend(self._read(self._looks.popleft()))
         posts = tuple(self._waiting.popleft() for _ in range(min(limit, len(self._waiting))))
         if posts or self._last is None:
             self._count += 1
@@ -111,7 +116,7 @@ class Folder:
             still = self._before.get(name) == look or 0 < look.modified_ns < now_ns - STILL_NS
             if still and look.size and look not in self._told:
                 self._told.add(look)
-                self._waiting.extend(self._read(look))
+                self._looks.append(look)
         self._before = found
         self._told &= set(found.values())
 
@@ -145,7 +150,9 @@ class Folder:
         if path.suffix.lower() in PICTURES:
             media = (MediaRef(path=str(path)),)
             seen = posted.seen(now)
-            return [Post(self._source, "file", f"file:{look.id}", "", "", "", media, seen)]
+            if (content := _content(path, look)) is None:
+                return []
+            return [Post(self._source, "file", f"file:{content}", "", "", "", media, seen)]
         posts = []
         for link in links_of(path):
             try:
@@ -153,6 +160,22 @@ class Folder:
             except SakigakeError:
                 continue
         return posts
+
+
+def _content(path: Path, look: _Look) -> str | None:
+    """Return what a picture is known by: its bytes, whatever its name and date. None when it is gone.
+
+    What cannot be read, or is larger than what is looked at, is known by its looks, and told as such later.
+    """
+    if look.size > MAX_FILE_BYTES:
+        return look.id
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return look.id
 
 
 def links_of(path: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sakigake.errors import NotFoundError
 from sakigake.model import Likeness, Order
 from sakigake.store.values import as_bytes, as_int
-from watch.store.posts import PostTables, settle_post
+from watch.store.posts import PostTables, settle_post, strip_post
 from watch.store.records import Delivery, FindingRow, NewFinding, Outcome, OwnAccount, Review
 from watch.store.rows import POST, from_us, maybe, to_us
 
@@ -54,6 +54,11 @@ class FindingTables(PostTables):
             raise NotFoundError("findings-unknown", number=number)
         return self._finding(rows[0])
 
+    def same_file(self, digest: str) -> list[int]:
+        """Return the numbers of the findings of one file."""
+        rows = self._read("SELECT number FROM findings WHERE digest = ? ORDER BY number", digest)
+        return [as_int(row[0]) for row in rows]
+
     def review(self, number: int, review: Review, note: str, now: datetime) -> None:
         """Keep what a person said of a finding."""
         with self._write() as db:
@@ -63,6 +68,32 @@ class FindingTables(PostTables):
             )
             if not done.rowcount:
                 raise NotFoundError("findings-unknown", number=number)
+
+    def forget_finding(self, number: int, now: datetime) -> None:
+        """Erase a finding, its messages and its post; a salted digest of the post's id stays for a while."""
+        row = self.finding(number)
+        with self._write() as db:
+            first = db.execute(
+                "SELECT min(number) FROM findings WHERE digest = ? AND number <> ?", (row.new.digest, number)
+            ).fetchone()[0]
+            db.execute(
+                "UPDATE findings SET same_as = CASE WHEN number = ?1 THEN NULL ELSE ?1 END WHERE same_as = ?2",
+                (first, number),
+            )
+            db.execute("DELETE FROM outbox WHERE idempotency = ?", (row.new.idempotency,))
+            where = db.execute(
+                "DELETE FROM findings WHERE number = ? RETURNING source, key", (number,)
+            ).fetchall()
+            for source, key in where:
+                strip_post(db, str(source), as_bytes(key), to_us(now))
+
+    def dismissed(self, before: datetime) -> list[int]:
+        """Return the findings that were dismissed before then."""
+        rows = self._read(
+            "SELECT number FROM findings WHERE review = 'dismissed' AND reviewed_us < ? ORDER BY number",
+            to_us(before),
+        )
+        return [as_int(row[0]) for row in rows]
 
     def unsealed(self) -> list[FindingRow]:
         """Return the findings whose evidence is kept but not yet in the ledger."""
@@ -179,6 +210,18 @@ class FindingTables(PostTables):
         )
 
 
+def _is_told(db: sqlite3.Connection, digest: str) -> bool:
+    """Say whether the artist knows of this very picture: a message about it was made, or it was reviewed as licensed."""
+    return (
+        db.execute(
+            "SELECT 1 FROM findings WHERE digest = ? AND (review = 'licensed' OR EXISTS (SELECT 1 FROM outbox"
+            " WHERE outbox.idempotency = findings.idempotency AND outbox.state <> 'dropped')) LIMIT 1",
+            (digest,),
+        ).fetchone()
+        is not None
+    )
+
+
 def _add_finding(
     db: sqlite3.Connection, outcome: Outcome, finding: NewFinding, receivers: Collection[str], now_us: int
 ) -> int:
@@ -207,7 +250,7 @@ def _add_finding(
     )
     if added.rowcount != 1:
         return 0
-    if finding.review is Review.NEW:
+    if finding.review is Review.NEW and not _is_told(db, finding.digest):
         db.executemany(
             "INSERT INTO outbox (idempotency, receiver, made_us) VALUES (?, ?, ?)",
             [(finding.idempotency, receiver, now_us) for receiver in sorted(receivers)],

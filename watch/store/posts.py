@@ -131,6 +131,18 @@ def _add_post(db: sqlite3.Connection, key: bytes, source: str, post: Post, now_u
     return added
 
 
+def strip_post(db: sqlite3.Connection, source: str, key: bytes, now_us: int) -> None:
+    """Leave of a post without any finding what is left of an unrelated one, and not even the digests of its pictures."""
+    where = (source, key)
+    if db.execute("SELECT 1 FROM findings WHERE source = ? AND key = ?", where).fetchone():
+        return
+    db.execute(
+        f"UPDATE posts SET state = 'unrelated', seen_us = ?, {NOTHING_LEFT} WHERE source = ? AND key = ?",  # noqa: S608
+        (now_us, *where),
+    )
+    db.execute("UPDATE media SET url = NULL, path = NULL, digest = NULL WHERE source = ? AND key = ?", where)
+
+
 def settle_post(db: sqlite3.Connection, outcome: Outcome) -> bool:
     """Keep what became of a post, inside a transaction that is open; returns False when it waits no more."""
     done = db.execute(

@@ -70,7 +70,9 @@ class WatchStore(Protocol):
     def settle(
         self, outcomes: Sequence[Outcome], receivers: Collection[str], now: datetime
     ) -> list[FindingRow]:
-        """Keep what became of posts, with their findings and a message to each receiver for each new one.
+        """Keep what became of posts, with their findings, and a message to each receiver for each picture that is new.
+
+        One message tells of a file, however often it is posted; of one that was reviewed as licensed none is made.
 
         Posts that do not wait any more are passed over. What is kept of a post that came to nothing is its key, the
         digests and the reason; one that was handed in and failed keeps its address. Returns the findings made.
@@ -82,8 +84,17 @@ class WatchStore(Protocol):
     def finding(self, number: int) -> FindingRow:
         """Return one finding; raises NotFoundError."""
 
+    def same_file(self, digest: str) -> list[int]:
+        """Return the numbers of the findings of one file, oldest first."""
+
     def review(self, number: int, review: Review, note: str, now: datetime) -> None:
         """Keep what a person said of a finding; raises NotFoundError."""
+
+    def forget_finding(self, number: int, now: datetime) -> None:
+        """Erase a finding with its messages and its post, of which a salted digest stays; raises NotFoundError."""
+
+    def dismissed(self, before: datetime) -> list[int]:
+        """Return the numbers of the findings that a person dismissed before then."""
 
     def unsealed(self) -> list[FindingRow]:
         """Return the findings whose evidence is kept but not yet in the ledger."""

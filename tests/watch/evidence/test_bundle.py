@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -193,6 +194,21 @@ def test_a_bundle_is_sealed_once_and_only_once(settings: Settings, kept: bundle.
         assert session.source == "watch"
         assert session.ended
         assert [each.size for each in store.checkpoints(session.id)] == [3]
+
+
+def test_the_room_of_evidence_has_a_limit(settings: Settings, fetched: tuple[Fetched, ...]) -> None:
+    (settings.home / "sakigake.toml").write_text(
+        "[anchor]\nenabled = false\n[watch]\nevidence_mb = 0.001\n", encoding="utf-8"
+    )
+    keeper = EvidenceKeeper(load())
+    name = keeper.keep(post(), fetched, finding())
+    assert bundle.size(settings.home) > 1000
+    with pytest.raises(SakigakeError) as caught:
+        keeper.keep(post(), fetched, finding())
+    assert caught.value.code == "evidence-full"
+    assert caught.value.params["megabytes"] == 0.001
+    shutil.rmtree(settings.home / bundle.FOLDER / name)
+    assert keeper.keep(post(), fetched, finding()), "room was made"
 
 
 def test_nothing_that_deals_with_drawings_meets_it(settings: Settings, kept: bundle.Bundle) -> None:

@@ -259,7 +259,7 @@ def test_a_poll_that_ends_after_the_pause_closes_no_hole(
     poller.sync()
     assert len(sources) == 1, "not opened while it is paused"
     store.pause_source("feed", paused=False, now=paused + timedelta(seconds=1))
-    poller._plan = lambda _name: None  # type: ignore[method-assign]  # asked by hand here
+    poller._plan = lambda name: None  # type: ignore[method-assign]  # noqa: ARG005 - asked by hand here
     poller.sync()
     sources[1].answer.set()
     poller.poll("feed")

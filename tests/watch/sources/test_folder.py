@@ -40,7 +40,7 @@ def names(kept: Kept) -> set[str]:
 
 def test_pictures_and_links_become_posts_once(tmp_path: Path) -> None:
     put(tmp_path / "a.png")
-    put(tmp_path / "絵.JPG")
+    put(tmp_path / "絵.JPG", "another")
     put(tmp_path / "note.txt", f"see {LINK}, and （https://example.com/p.png）")
     put(tmp_path / "other.psd")
     put(tmp_path / ".hidden.png")
@@ -51,7 +51,7 @@ def test_pictures_and_links_become_posts_once(tmp_path: Path) -> None:
         for _ in range(3):
             kept.poll(made)
         assert names(kept) == {"a.png", "絵.JPG", LINK, "https://example.com/p.png"}
-        put(tmp_path / "b.webp")
+        put(tmp_path / "b.webp", "a third")
         assert kept.poll(made) == 1
     assert not kept.repeats
     picture = next(
@@ -82,6 +82,23 @@ def test_a_name_that_is_no_text_is_passed_over_and_told(tmp_path: Path) -> None:
     assert began == ended
 
 
+def test_a_picture_is_known_by_its_bytes(tmp_path: Path) -> None:
+    kept = Kept()
+    with folder(tmp_path) as made:
+        picture = put(tmp_path / "a.png")
+        assert kept.poll(made) == 1
+        os.utime(picture, (1_700_000_000, 1_700_000_000))
+        kept.settle(made)
+        picture.rename(tmp_path / "b.png")
+        kept.settle(made)
+        put(tmp_path / "copy.png")
+        kept.settle(made)
+        assert len(kept.posts) == 1
+        put(tmp_path / "b.png", b"another")
+        kept.settle(made)
+        assert len(kept.posts) == 2
+
+
 def test_a_file_that_is_still_being_written_waits(tmp_path: Path) -> None:
     kept = Kept()
     with folder(tmp_path) as made:
@@ -99,7 +116,7 @@ def test_a_file_that_is_still_being_written_waits(tmp_path: Path) -> None:
 
 def test_a_lost_batch_comes_again_and_a_restart_loses_nothing(tmp_path: Path) -> None:
     for n in range(25):
-        put(tmp_path / f"{n}.png")
+        put(tmp_path / f"{n}.png", f"picture {n}")
     kept = Kept()
     with folder(tmp_path) as made:
         assert kept.poll(made, 10, commit=False) == 10

@@ -144,6 +144,32 @@ class StoreConformance:
         (second,) = settled(store, 2, PostState.FOUND, a_finding("a" * 64))
         assert second.same_as == 1
 
+    def test_one_message_tells_of_a_file_however_often_it_is_posted(self, store: WatchStore) -> None:
+        with_feed(store, *(a_post(number) for number in range(120)))
+        for number in range(120):
+            settled(store, number, PostState.FOUND, a_finding(f"{number:064}"))
+        assert len(store.findings()) == 120
+        assert store.unsent() == 2, "one a receiver"
+        assert store.same_file("d" * 64) == list(range(1, 121))
+        with_feed(store, a_post(200))
+        settled(store, 200, PostState.FOUND, a_finding("a" * 64, "c" * 64))
+        assert store.unsent() == 4, "another file is another message"
+
+    def test_a_licensed_picture_sends_nothing_more_but_an_own_one_may_be_taken_up(
+        self, store: WatchStore
+    ) -> None:
+        with_feed(store, *(a_post(number) for number in range(4)))
+        store.settle([], (), NOW)
+        settled(store, 0, PostState.FOUND, a_finding("0" * 64, "1" * 64))
+        assert store.keep_receivers(()) == 2, "nobody was told of it"
+        store.review(1, Review.LICENSED, "", NOW)
+        settled(store, 1, PostState.FOUND, a_finding("1" * 64, "1" * 64))
+        assert store.unsent() == 0
+        settled(store, 2, PostState.FOUND, a_finding("2" * 64, "2" * 64, Review.OWN_POST))
+        assert store.unsent() == 0
+        settled(store, 3, PostState.FOUND, a_finding("3" * 64, "2" * 64))
+        assert store.unsent() == 2, "the same file posted by somebody else is news"
+
     def test_an_own_post_sends_nothing(self, store: WatchStore) -> None:
         with_feed(store, a_post(1))
         settled(store, 1, PostState.FOUND, a_finding(review=Review.OWN_POST))
@@ -287,6 +313,31 @@ class StoreConformance:
         store.mark_sealed(made.number)
         assert store.unsealed() == []
         assert store.finding(made.number).sealed
+
+    def test_a_forgotten_finding_leaves_nothing_but_that_the_post_was_seen(self, store: WatchStore) -> None:
+        with_feed(store, *(a_post(number) for number in range(3)))
+        for number in range(3):
+            settled(store, number, PostState.FOUND, a_finding(str(number) * 64))
+        store.forget_finding(1, NOW)
+        assert [each.number for each in store.findings()] == [2, 3]
+        assert [each.same_as for each in store.findings()] == [None, 2]
+        assert store.unsent() == 0
+        with pytest.raises(NotFoundError):
+            store.forget_finding(1, NOW)
+        with_feed(store, a_post(0))
+        assert store.waiting() == 0, "the post is known"
+        store.forget_finding(3, NOW)
+        store.forget_finding(2, NOW)
+        assert store.earlier("d" * 64) is None, "the same picture elsewhere is looked at anew"
+
+    def test_dismissed_findings_are_named_by_their_age(self, store: WatchStore) -> None:
+        with_feed(store, *(a_post(number) for number in range(3)))
+        for number in range(3):
+            settled(store, number, PostState.FOUND, a_finding(str(number) * 64))
+        store.review(1, Review.DISMISSED, "", NOW - SECOND)
+        store.review(2, Review.DISMISSED, "", NOW)
+        store.review(3, Review.CONFIRMED, "", NOW - SECOND)
+        assert store.dismissed(NOW) == [1]
 
     def test_own_accounts(self, store: WatchStore) -> None:
         mine = OwnAccount("bluesky", "did:me")
