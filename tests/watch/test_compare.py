@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -92,14 +94,15 @@ def test_the_calibration_that_ships_names_what_the_engine_computes(version: str)
 @pytest.mark.parametrize("version", [V1, VERSION])
 def test_a_calibration_of_another_engine_is_refused(version: str) -> None:
     shipped = resources.read_text(calibrations.NAMES[version])
-    for change in (
+    changes: tuple[Callable[[dict[str, Any]], object], ...] = (
         lambda views: views.pop("mirror"),
         lambda views: views.update({"sideways": views["full"]}),
         lambda views: views["trim"]["shape"]["measures"].pop("edge_layout_v1"),
         lambda views: views["full"]["shape"]["measures"].update(
             {"edge_layout_v0": views["full"]["shape"]["measures"]["edge_layout_v1"]}
         ),
-    ):
+    )
+    for change in changes:
         record = json.loads(shipped)
         change(record["views"])
         with pytest.raises(ConfigError) as caught:

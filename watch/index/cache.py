@@ -59,19 +59,26 @@ class FineRows:
             self._all = self.run(0, self._count)
         if self._all is not None:
             return np.asarray(self._all[rows])
-        if sys.platform == "win32" or self._stream is None:  # there a read has no place of its own
-            found = np.empty((len(rows), self._size), np.int8)
-            for at, row in enumerate(rows.tolist()):
-                self._read(found[at], row)
-            return found
-        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self._count:
-            raise IndexError(int(rows.max()))
-        number, size = self._stream.fileno(), self._size
-        pieces = [os.pread(number, size, place) for place in (self._start + rows * size).tolist()]
-        raw = b"".join(pieces)
-        if len(raw) != len(rows) * size:
-            raise OSError("the cache was cut short")
-        return np.frombuffer(raw, np.int8).reshape(len(rows), size)
+        if sys.platform != "win32":  # there a read has no place of its own
+            if self._stream is not None:
+                return self._places(self._stream.fileno(), rows)
+        found = np.empty((len(rows), self._size), np.int8)
+        for at, row in enumerate(rows.tolist()):
+            self._read(found[at], row)
+        return found
+
+    if sys.platform != "win32":
+
+        def _places(self, number: int, rows: NDArray[np.int64]) -> NDArray[np.int8]:
+            """Read rows from their places in the file of descriptor `number`."""
+            if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self._count:
+                raise IndexError(int(rows.max()))
+            size = self._size
+            pieces = [os.pread(number, size, place) for place in (self._start + rows * size).tolist()]
+            raw = b"".join(pieces)
+            if len(raw) != len(rows) * size:
+                raise OSError("the cache was cut short")
+            return np.frombuffer(raw, np.int8).reshape(len(rows), size)
 
     def run(self, first: int, last: int) -> NDArray[np.int8]:
         """Return the rows from `first` to before `last`."""
