@@ -3,9 +3,8 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -24,6 +23,9 @@ from watch.compare import crops, engine
 from watch.compare.attribute import attribute, copies
 from watch.compare.calibration import Channel, Kind, Tail, combine, upper_bound
 from watch.compare.measures import MEASURES, PARTS, names, prepared, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize("version", [V1, VERSION])

@@ -172,8 +172,8 @@ def answer(arguments: list[str] | None) -> int:
         sys.stdout.flush()
     except OSError as error:
         # A full disk, a closed pipe. What is left in the buffer must not fail once more when Python ends.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         with contextlib.suppress(OSError):
             sys.stderr.write(words["full"].format(error.strerror or error) + "\n")
         return UNWRITTEN
