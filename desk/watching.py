@@ -34,17 +34,17 @@ def why(slug: str) -> str:
 
     A reason that this version does not know is shown as it stands.
     """
-    return _worded(slug, "watch.hole", "watch.reason")
+    return _worded(slug, f"watch.hole.{slug}", f"watch.reason.{slug}")
 
 
 def basis(slug: str) -> str:
     """Return what a post's time was read from, in words."""
-    return _worded(slug, "watch.basis")
+    return _worded(slug, f"watch.basis.{slug}")
 
 
-def _worded(slug: str, *sections: str) -> str:
+def _worded(slug: str, *keys: str) -> str:
     table = words.table(words.language())
-    return next((table[key] for key in (f"{name}.{slug}" for name in sections) if key in table), slug)
+    return next((table[key] for key in keys if key in table), slug)
 
 
 def shown_options(config: Mapping[str, object]) -> dict[str, str]:

@@ -266,34 +266,38 @@ def test_entries_of_one_link_with_other_pictures_are_other_entries() -> None:
     def bare(picture: str) -> str:
         return f'<item><link>https://example.com/</link><enclosure url="{picture}" type="image/png" length="1"/></item>'
 
-    with feed(Served(rss(bare("/a.png"), bare("/b.png"), bare("/b.png")))) as (made, site):
+    with feed(Served(rss(bare("/a.png"), bare("/b.png"), bare("/b.png")))) as (made, _):
         kept = Kept()
         kept.poll(made)
-        assert [post.media[0].url for post in kept.posts.values()] == [site.url("/a.png"), site.url("/b.png")]
+        assert [post.media[0].url for post in kept.posts.values()] == [
+            "https://example.com/a.png",
+            "https://example.com/b.png",
+        ]
 
 
 def test_a_swapped_picture_is_looked_at_again() -> None:
     served = Served(rss(item(1), item(2)))
-    with feed(served) as (made, site):
+    with feed(served) as (made, _):
         kept = Kept()
         assert kept.poll(made) == 2
         served.change(rss(item(1, '<enclosure url="/other.png" type="image/png" length="1"/>'), item(2)))
         assert kept.poll(made) == 1
-        assert list(kept.posts.values())[-1].media[0].url == site.url("/other.png")
+        assert list(kept.posts.values())[-1].media[0].url == "https://example.com/other.png"
         assert kept.poll(made) == 0
 
 
-def test_entries_beyond_those_that_are_looked_at_are_a_hole_once() -> None:
-    served = Served(rss(*(item(number) for number in range(1002))))
+def test_entries_beyond_those_that_are_looked_at_are_a_hole_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watch.sources.feed.MAX_ENTRIES", 8)
+    served = Served(rss(*(item(number) for number in range(10))))
     with feed(served) as (made, _):
-        reasons, cursor, seen = [], None, 0
-        for _ in range(22):
-            batch = made.poll(cursor, 50)
-            cursor, seen = batch.cursor, seen + len(batch.posts)
-            reasons += [hole.reason for hole in batch.holes]
-        assert (seen, reasons) == (1000, ["source-feed-too-long"])
-        served.change(rss(*(item(number) for number in range(1003))))
-        assert [hole.reason for hole in made.poll(cursor, 50).holes] == ["source-feed-too-long"]
+        kept = Kept()
+        for _ in range(3):
+            kept.poll(made, limit=5)
+        assert len(kept.posts) == 8
+        assert [hole.reason for hole in kept.holes] == ["source-feed-too-long"]
+        served.change(rss(*(item(number) for number in range(11))))
+        kept.poll(made)
+        assert [hole.reason for hole in kept.holes] == ["source-feed-too-long"] * 2
 
 
 def test_five_refusals_and_the_host_is_left_alone() -> None:
