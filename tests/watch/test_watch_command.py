@@ -411,7 +411,7 @@ def test_a_missing_extra_is_said_by_every_command(
         ("run", "--once"),
         ("inbox", "x.jpg"),
     ):
-        said = sakigake("watch", *command, code=2, lang=lang).stderr
+        said = process("watch", *command, code=2, lang=lang).stderr
         assert "httpcore" in said
         assert 'pip install "sakigake[watch]"' in said
 
