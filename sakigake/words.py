@@ -8,6 +8,8 @@ from functools import cache
 from sakigake import resources
 
 LANGUAGES = ("en", "ja")
+# Rooms whose sentences have a file of their own, `words/<language>/<room>.toml`: the keys begin with the room's name.
+PARTS = ("deep", "desk", "doctor", "paper", "pictures", "settings")
 
 
 def language() -> str:
@@ -24,7 +26,20 @@ def language() -> str:
 
 @cache
 def table(lang: str) -> dict[str, str]:
-    """Return one language's table, its nested sections flattened to dotted keys."""
+    """Return one language's whole table, nested sections flattened to dotted keys."""
+    whole = dict(_read(f"words/{lang}.toml"))
+    for part in PARTS:
+        whole |= _part(lang, part)
+    return whole
+
+
+@cache
+def _part(lang: str, part: str) -> dict[str, str]:
+    return _read(f"words/{lang}/{part}.toml", f"{part}.")
+
+
+@cache
+def _read(name: str, prefix: str = "") -> dict[str, str]:
     flat: dict[str, str] = {}
 
     def walk(prefix: str, node: dict[str, object]) -> None:
@@ -34,7 +49,7 @@ def table(lang: str) -> dict[str, str]:
             else:
                 flat[f"{prefix}{key}"] = str(value)
 
-    walk("", tomllib.loads(resources.read_text(f"words/{lang}.toml")))
+    walk(prefix, tomllib.loads(resources.read_text(name)))
     return flat
 
 
@@ -43,5 +58,9 @@ def text(key: str, /, lang: str | None = None, **params: object) -> str:
 
     Raises KeyError when the key or a placeholder is unknown: a missing sentence is a defect, not a state.
     """
-    sentence = table(lang or language())[key]
+    spoken = lang or language()
+    part = key.partition(".")[0]
+    # The command line reads the common table alone; a long one of another room is read when it first speaks.
+    known = _part(spoken, part) if part in PARTS else _read(f"words/{spoken}.toml")
+    sentence = known[key]
     return sentence.format_map(params) if params else sentence
