@@ -172,7 +172,7 @@ LIVE_SOURCES = frozenset({"screen", "window", "obs"})
 class Finding:
     """The answer to one check: two separate answers, each with what it rests on.
 
-    `stage` is the best fitting entry, `first_stage`..`last_stage` the range that fits nearly as well; the order
+    `stage` is the best fitting entry, `first_stage`..`last_stage` the range that its picture lay between; the order
     rests on the whole range (`draft`). `earliest` is the first stage that is alike at all: a post cannot be said to be
     older than what that one already shows. `part` is the part of the best stage that the post shows, None for all of it:
     top, left, height, width in shares of its sides. `reason` is a slug that says why an answer is `order_unclear` or

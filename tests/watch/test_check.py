@@ -13,6 +13,7 @@ from sakigake.fingerprint.vector import V1, VERSION, fingerprint_v1, fingerprint
 from sakigake.model import EntryType, Interval, Likeness, Order
 from sakigake.store.sqlite import SqliteStore
 from sakigake.timeline.ledger import Ledger
+from sakigake.timeline.reading import entry_bounds
 from tests.watch.studio import (
     STAGES,
     START,
@@ -300,6 +301,25 @@ def test_a_post_between_two_stages_is_not_called_the_first(tmp_path: Path, studi
     assert (
         check_picture(studio.store, [studio.session], post, before_the_stage_before).order is Order.POST_FIRST
     )
+
+
+def test_a_record_of_what_came_before_is_no_record_of_the_post(tmp_path: Path, store: SqliteStore) -> None:
+    """A copier who missed a stage has the one before it, and sooner than the artist has what she drew next."""
+    missed = 4
+    studio = record(store, [drawing(11, stage) for stage in range(STAGES) if stage != missed])
+    before, after = studio.seqs[missed - 1], studio.seqs[missed]
+    post = saved(tmp_path / "post.png", drawing(11, missed))
+    seen = check_picture(store, [studio.session], post, LATER)
+    assert seen.first_stage is not None
+    assert seen.last_stage is not None
+    assert seen.first_stage <= before < after <= seen.last_stage
+    low, high = (entry_bounds(store, studio.session.id, [seq])[seq].not_after for seq in (before, after))
+    assert low
+    assert high
+    between = Interval(low + timedelta(seconds=1), low + timedelta(seconds=2))
+    assert between.not_after
+    assert between.not_after < high
+    assert check_picture(store, [studio.session], post, between).order is Order.UNCLEAR
 
 
 def test_a_redrawn_post_is_the_first_only_before_anything_alike(tmp_path: Path, studio: Studio) -> None:

@@ -225,11 +225,13 @@ def test_what_lies_between_two_stages_is_no_copy_of_either() -> None:
         assert copies(stages[stage], others).tolist() == []
 
 
-def test_attribution_names_all_that_fit_nearly_as_well() -> None:
-    found = attribute(np.array([0.1, 3.9, 4.2, 4.4, 4.1, 1.0], np.float32), NOT_COPIED)
-    assert (found.first, found.best, found.last) == (1, 3, 4)
-    alone = attribute(np.array([0.1, 9.0, 0.2], np.float32), NOT_COPIED)
-    assert (alone.first, alone.best, alone.last) == (1, 1, 1)
+def test_attribution_names_all_that_fit_nearly_as_well_and_the_next() -> None:
+    found = attribute(np.array([0.1, 3.9, 4.2, 4.4, 4.1, 1.0, 0.5], np.float32), NOT_COPIED)
+    assert (found.first, found.best, found.last) == (1, 3, 5)
+    alone = attribute(np.array([0.1, 9.0, 0.2, 0.1], np.float32), NOT_COPIED)
+    assert (alone.first, alone.best, alone.last) == (1, 1, 2)
+    newest = attribute(np.array([0.1, 9.0], np.float32), NOT_COPIED)
+    assert (newest.first, newest.best, newest.last) == (1, 1, 1)
     wide = attribute(np.array([20.0, 1.0, 18.0], np.float32), NOT_COPIED)
     assert (wide.first, wide.last) == (0, 2)
 

@@ -1,4 +1,4 @@
-"""Which stage a post was made from: the best fit, and all that fit nearly as well."""
+"""Which stage a post was made from: the best fit, and the range of stages that its picture lay between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ COPY_AGAIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Positions in the gallery: the best stage and the first and last of those that fit nearly as well."""
+    """Positions in the gallery: the best stage, and the first and last between which the post's picture lay."""
 
     best: int
     first: int
@@ -30,7 +30,10 @@ class Attribution:
 def attribute(surprise: Matrix, same: NDArray[np.intp]) -> Attribution:
     """Return the attribution among stages in drawing order; `same` are those the post is a plain copy of.
 
-    The claim rests on the whole range: nothing is said about which of the stages in it was the one.
+    The claim rests on the whole range: nothing is said about which of the stages in it was the one. It begins with the
+    first that fits nearly as well and ends with the one after the last, since a post that is no copy of a stage may show
+    the canvas as it was between two: seen by that next stage, and no sooner, has it certainly been there. Without it a
+    copier's record of an earlier stage passed for what the artist drew after it (docs/adr/0014).
     """
     if same.size:
         best = int(same[surprise[same].argmax()])
@@ -38,7 +41,7 @@ def attribute(surprise: Matrix, same: NDArray[np.intp]) -> Attribution:
     best = int(surprise.argmax())
     value = float(surprise[best])
     near = np.flatnonzero(surprise >= value - max(NEAR_LEAST, NEAR_SHARE * abs(value)))
-    return Attribution(best, int(near[0]), int(near[-1]))
+    return Attribution(best, int(near[0]), min(int(near[-1]) + 1, surprise.size - 1))
 
 
 def copies(post: Descriptors, stages: Sequence[Descriptors]) -> NDArray[np.intp]:
