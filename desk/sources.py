@@ -69,32 +69,30 @@ def remove(settings: Settings, source: str) -> None:
     retention.clean(store)
 
 
-def described(info: SourceInfo, lang: str | None = None) -> list[str]:
+def described(info: SourceInfo) -> list[str]:
     """Return what a person should know of a source, in sentences."""
     told = [
-        words.text("watch.about-sent", lang, sent=_sentence(info.sent, lang)),
-        words.text("watch.about-terms", lang, terms=_sentence(info.terms, lang)),
-        words.text("watch.about-clock", lang, clock=words.text(f"findings.clock.{info.clock.value}", lang)),
+        words.text("watch.about-sent", sent=_sentence(info.sent)),
+        words.text("watch.about-terms", terms=_sentence(info.terms)),
+        words.text("watch.about-clock", clock=words.text(f"findings.clock.{info.clock.value}")),
     ]
-    return told if info.tried_live else [*told, words.text("watch.about-not-tried", lang)]
+    return told if info.tried_live else [*told, words.text("watch.about-not-tried")]
 
 
-def _sentence(slug: str, lang: str | None) -> str:
+def _sentence(slug: str) -> str:
     """Return the wording of a slug that a source gave; the slug itself when this version does not know it."""
-    return words.table(lang or words.language()).get(f"source.{slug}", slug)
+    return words.table(words.language()).get(f"source.{slug}", slug)
 
 
-def state_line(row: SourceRow, lang: str | None = None) -> str:
+def state_line(row: SourceRow) -> str:
     """Return how a source is, as a sentence."""
     if row.paused:
-        return words.text("watch.state-paused", lang)
+        return words.text("watch.state-paused")
     if row.resting_until and row.failures:
-        return words.text(
-            "watch.state-resting", lang, until=iso(row.resting_until), why=why(row.trouble, lang)
-        )
+        return words.text("watch.state-resting", until=iso(row.resting_until), why=why(row.trouble))
     if row.good is None:
-        return words.text("watch.state-never", lang)
-    return words.text("watch.state-good", lang, when=iso(row.good))
+        return words.text("watch.state-never")
+    return words.text("watch.state-good", when=iso(row.good))
 
 
 def options_line(config: Mapping[str, object]) -> str:
@@ -102,9 +100,9 @@ def options_line(config: Mapping[str, object]) -> str:
     return plain("  ".join(f"{name}={value}" for name, value in shown_options(config).items()))
 
 
-def hole_line(hole: HoleRow, lang: str | None = None) -> str:
+def hole_line(hole: HoleRow) -> str:
     """Return a hole as a sentence."""
-    told = {"source": plain(hole.source), "began": iso(hole.began), "why": why(hole.reason, lang)}
+    told = {"source": plain(hole.source), "began": iso(hole.began), "why": why(hole.reason)}
     if hole.ended is None:
-        return words.text("watch.hole-open", lang, **told)
-    return words.text("watch.hole-closed", lang, ended=iso(hole.ended), **told)
+        return words.text("watch.hole-open", **told)
+    return words.text("watch.hole-closed", ended=iso(hole.ended), **told)

@@ -29,21 +29,21 @@ def open_watch(settings: Settings, *, make: bool = False) -> SqliteWatchStore:
     return SqliteWatchStore(path)
 
 
-def why(slug: str, lang: str | None = None) -> str:
+def why(slug: str) -> str:
     """Return the wording of a reason: of a hole, of a source's trouble, of a picture that was not looked at.
 
     A reason that this version does not know is shown as it stands.
     """
-    return _worded(slug, lang, f"watch.hole.{slug}", f"watch.reason.{slug}")
+    return _worded(slug, f"watch.hole.{slug}", f"watch.reason.{slug}")
 
 
-def basis(slug: str, lang: str | None = None) -> str:
+def basis(slug: str) -> str:
     """Return what a post's time was read from, in words."""
-    return _worded(slug, lang, f"watch.basis.{slug}")
+    return _worded(slug, f"watch.basis.{slug}")
 
 
-def _worded(slug: str, lang: str | None, *keys: str) -> str:
-    table = words.table(lang or words.language())
+def _worded(slug: str, *keys: str) -> str:
+    table = words.table(words.language())
     return next((table[key] for key in keys if key in table), slug)
 
 

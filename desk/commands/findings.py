@@ -1,7 +1,6 @@
 """`sakigake findings`: what the watcher found, and what a person says of it."""
 
 import json
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -61,6 +60,7 @@ def list_findings(review: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
 def show(number: int, names: bool, as_json: bool) -> None:
     """Show one finding, its post's address, and all that it rests on."""
+    from desk.reviewing import file_name
     from desk.watching import finding_json, open_watch
     from sakigake import settings
 
@@ -84,14 +84,10 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def _witnessed(loaded: "Settings", row: "FindingRow") -> list[str]:
-    if not row.new.bundle:
-        return []
-    from desk import evidenced
+    from desk import reviewing
 
-    try:
-        return [f"    {evidenced.standing(loaded, row).line()}"]
-    except errors.VerificationError as error:
-        return [f"    {error.message()} {error.hint()}"]
+    line = reviewing.witness_line(loaded, row)
+    return [f"    {line}"] if line else []
 
 
 @findings.command("verify", help=words.text("findings.verify-help"))
@@ -116,6 +112,7 @@ def verify(number: int, as_json: bool) -> None:
 
 
 def _lines(row: "FindingRow", witnessed: list[str], *, names: bool) -> list[str]:
+    from desk.reviewing import file_name
     from desk.watching import why
 
     def say(key: str, **values: Any) -> str:
@@ -153,12 +150,6 @@ def _lines(row: "FindingRow", witnessed: list[str], *, names: bool) -> list[str]
     return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]
 
 
-def file_name(row: "FindingRow") -> str:
-    """Return what the file is called that a finding is of, empty when it was no file here. Not for messages."""
-    media = row.post.media[row.new.media : row.new.media + 1]
-    return PurePath(media[0].path).name if media else ""
-
-
 def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
     """Return what is known of when a post was made: each end with the class of its clock and what it was read from."""
     from desk.watching import basis
@@ -175,15 +166,11 @@ def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
 @click.argument("number", type=click.IntRange(min=1))
 def forget(number: int) -> None:
     """Erase a finding, its messages and the evidence of its post; a ledger keeps the evidence's digest."""
-    from desk.watching import open_watch
+    from desk import reviewing
     from sakigake import settings
     from sakigake.clock import Clock
-    from watch import retention
 
-    loaded = settings.load()
-    store = open_watch(loaded)
-    retention.forget(store, loaded.home, number, Clock().now())
-    cleaned = retention.clean(store)
+    cleaned = reviewing.erase(settings.load(), number, Clock().now())
     click.echo(words.text("findings.forgotten" if cleaned else "findings.forgotten-later", number=number))
 
 
@@ -195,13 +182,11 @@ def forget(number: int) -> None:
 @click.option("--note", default="", metavar="TEXT", help=words.text("findings.note-help"))
 def review(number: int, answer: str, note: str) -> None:
     """Keep what a person says of a finding."""
-    from desk.watching import open_watch
+    from desk import reviewing
     from sakigake import settings
     from sakigake.clock import Clock
-    from watch.store.records import Review
 
-    store = open_watch(settings.load())
-    store.review(number, Review(answer), note.strip(), Clock().now())
+    reviewing.review(settings.load(), number, answer, note, Clock().now())
     click.echo(words.text("findings.reviewed", number=number, review=words.text(f"findings.review.{answer}")))
 
 
