@@ -8,6 +8,7 @@ from pathlib import Path
 from sakigake.clock import from_ms, to_ms
 from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredToken
 from sakigake.store.file import SqliteFile, put_state
+from sakigake.store.labels import LabelTables
 from sakigake.store.proofs import ProofTables
 from sakigake.store.protocol import AnchorJob
 from sakigake.store.values import as_bytes, as_int
@@ -17,7 +18,7 @@ _ADD_ENTRY = f"INSERT INTO entries (session, {_ENTRY}) VALUES (?, ?, ?, ?, ?, ?,
 FORGOTTEN = "forgotten.files"
 
 
-class SqliteStore(SqliteFile, ProofTables):
+class SqliteStore(SqliteFile, ProofTables, LabelTables):
     """The recorder's memory in one file; see `SqliteFile` for how it may be used."""
 
     def __init__(self, path: Path, *, frozen: bool = False) -> None:
