@@ -73,8 +73,10 @@ class Store(Protocol):
     def append(self, session: str, entry: StoredEntry) -> None:
         """Add the next entry; raises SakigakeError when another writer got there first."""
 
-    def entries(self, session: str, kind: EntryType | None = None) -> Iterator[StoredEntry]:
-        """Yield a session's entries in order, all or of one type."""
+    def entries(
+        self, session: str, kind: EntryType | None = None, *, after: int = -1
+    ) -> Iterator[StoredEntry]:
+        """Yield a session's entries in order, all or of one type, those behind entry `after` only."""
 
     def entry(self, session: str, seq: int) -> StoredEntry | None:
         """Return one entry."""

@@ -84,9 +84,11 @@ class SqliteStore(SqliteFile, ProofTables, LabelTables):
         with self._write() as db:
             db.execute(_ADD_ENTRY, _row(session, entry))
 
-    def entries(self, session: str, kind: EntryType | None = None) -> Iterator[StoredEntry]:
+    def entries(
+        self, session: str, kind: EntryType | None = None, *, after: int = -1
+    ) -> Iterator[StoredEntry]:
         """Yield entries in order, a page at a time so that a long session is never in memory as a whole."""
-        after, page = -1, 500
+        page = 500
         condition = "session = ? AND seq > ?" + (" AND type = ?" if kind else "")
         while True:
             values = (session, after, *([kind.value] if kind else []))
