@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 ROOMS = (
     "today",
     # timeline, check
-    # findings, watching, export
+    "findings",
+    "watching",
+    # export
     "language",
     # wizard, setting, dock, overlay
-    # pairing
+    "pairing",
 )
 
 

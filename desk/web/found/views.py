@@ -89,10 +89,7 @@ def listing(rows: Sequence[FindingRow], chosen: str, page: int) -> Listing:
     counts = Counter(row.review.value for row in rows)
     chosen = chosen if chosen in STATES else ""
     tabs = (
-        *(
-            Tab(slug, words.text(f"findings.review.{slug}"), counts[slug], slug == chosen)
-            for slug in STATES
-        ),
+        *(Tab(slug, words.text(f"findings.review.{slug}"), counts[slug], slug == chosen) for slug in STATES),
         Tab("", words.text("desk.findings.all"), len(rows), not chosen),
     )
     wanted = [row for row in reversed(rows) if chosen in {"", row.review.value}]

@@ -39,7 +39,13 @@ def listing(request: "Request") -> Response:
         request.query_params.get("review", "new"),
         int(page) if page.isdecimal() and len(page) <= MOST_DIGITS else 1,
     )
-    return pages.render(request, "findings.html.j2", shown=shown)
+    erased = request.query_params.get("erased", "")
+    return pages.render(
+        request,
+        "findings.html.j2",
+        shown=shown,
+        erased=erased if erased.isdecimal() and len(erased) <= MOST_DIGITS else "",
+    )
 
 
 def one(request: "Request") -> Response:
