@@ -39,7 +39,7 @@ ROOMS = (
     # timeline, check
     "findings",
     "watching",
-    # export
+    "export",
     "language",
     # wizard, setting, dock, overlay
     "pairing",

@@ -12,7 +12,7 @@ from desk.watching import why
 from sakigake import words
 from sakigake.text import plain
 from watch.links import read_link
-from watch.store.records import FindingRow, Review
+from watch.store.records import INBOX, FindingRow, Review
 
 STATES = tuple(each.value for each in Review)
 PER_PAGE = 30
@@ -113,7 +113,7 @@ def line(row: FindingRow) -> Line:
         words.text(f"findings.review.{row.review.value}"),
         words.text(f"finding.order.{row.new.order.value}"),
         words.text(f"finding.likeness.{row.new.likeness.value}"),
-        plain(row.post.source, MOST_NAME),
+        words.text("desk.findings.inbox") if row.post.source == INBOX else plain(row.post.source, MOST_NAME),
         row.new.session,
         row.same_as,
         bool(row.new.bundle),

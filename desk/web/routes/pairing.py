@@ -29,7 +29,7 @@ def pair(request: "Request") -> "Response":
     key = desk.entrance.key(pairing.KIND)
     return pages.render(
         request,
-        "pair.html.j2",
+        "bookmarklet.html.j2",
         address=pairing.bookmarklet(str(request.headers["host"]), key),
         renewed="renewed" in request.query_params,
     )
