@@ -28,7 +28,7 @@ def pause(for_: str | None) -> int:
     from sakigake.clock import parse_duration
 
     for_s = parse_duration(for_) if for_ else 0.0
-    answer = _ask(settings.load(), orders.Order(orders.PAUSE, for_s), PAUSE_TIMEOUT_S)
+    answer = ask(settings.load(), orders.Order(orders.PAUSE, for_s), PAUSE_TIMEOUT_S)
     if answer.said == orders.ALREADY:
         raise errors.SakigakeError("record-paused-already")
     if for_:
@@ -44,7 +44,7 @@ def resume() -> int:
     from capture import orders
     from sakigake import settings
 
-    answer = _ask(settings.load(), orders.Order(orders.RESUME), PAUSE_TIMEOUT_S)
+    answer = ask(settings.load(), orders.Order(orders.RESUME), PAUSE_TIMEOUT_S)
     if answer.said != orders.DONE:
         raise errors.SakigakeError(
             "record-paused-by-gate" if answer.said == orders.BY_GATE else "record-not-paused"
@@ -57,26 +57,37 @@ def resume() -> int:
 @click.option("--last", metavar="TIME", default="5m", show_default=True, help=words.text("record.last-help"))
 def forget(last: str) -> int:
     """Forget the pictures of the last minutes, of the recording that runs or of the newest one."""
-    from capture import orders
-    from capture.lock import is_held
     from sakigake import settings
     from sakigake.clock import parse_duration
 
     last_s = parse_duration(last)
     configuration = settings.load()
-    answer = None
-    if is_held(configuration.home):
-        answer = _give(configuration, orders.Order(orders.FORGET, last_s), FORGET_TIMEOUT_S)
-    count, stamped = (answer.forgotten, answer.stamped) if answer else _at_rest(configuration, last_s)
-    if not count:
-        if stamped:
-            raise errors.NotFoundError("forget-stamped", stamped=stamped)
-        raise errors.NotFoundError("forget-nothing")
+    count, stamped = forget_last(configuration, last_s)
     click.echo(words.text("record.forgot", count=count, stamped=stamped))
     return errors.EXIT_OK
 
 
-def _at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:
+def forget_last(configuration: "Settings", last_s: float) -> tuple[int, int]:
+    """Forget the pictures of the last seconds, whether something records or not.
+
+    Returns how many were forgotten and how many a time token keeps. Raises NotFoundError when there was none to forget.
+    """
+    from capture import orders
+    from capture.lock import is_held
+
+    answer = None
+    if is_held(configuration.home):
+        answer = give(configuration, orders.Order(orders.FORGET, last_s), FORGET_TIMEOUT_S)
+    count, stamped = (answer.forgotten, answer.stamped) if answer else at_rest(configuration, last_s)
+    if not count:
+        if stamped:
+            raise errors.NotFoundError("forget-stamped", stamped=stamped)
+        raise errors.NotFoundError("forget-nothing")
+    return count, stamped
+
+
+def at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:
+    """Forget pictures while nothing records; returns how many, and how many a time token keeps. Raises SakigakeError."""
     from capture.forget import forget_at_rest
     from capture.spool import Spool
     from sakigake.clock import Clock
@@ -91,14 +102,15 @@ def _at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:
     return done.count, done.stamped
 
 
-def _ask(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer":
-    answer = _give(configuration, order, timeout_s)
+def ask(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer":
+    """Give an order and return its answer; raises NotFoundError (`record-not-running`)."""
+    answer = give(configuration, order, timeout_s)
     if answer is None:
         raise errors.NotFoundError("record-not-running")
     return answer
 
 
-def _give(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer | None":
+def give(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer | None":
     """Give an order and wait for its answer; None when nothing records, or no longer."""
     from contextlib import closing
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from capture.loop import Ending, Plan, Recorder
     from capture.obs.guide import StreamGuide
+    from capture.pulse import Pulse, State
     from sakigake.model import Session, StoredEntry
     from sakigake.settings import Settings
 
@@ -269,13 +270,21 @@ def _leave(code: int) -> None:
 @record.command("stop", help=words.text("record.stop-help"))
 def stop() -> int:
     """End the recording that runs."""
+    from sakigake import settings
+
+    halt(settings.load())
+    click.echo(words.text("record.stopped"))
+    return errors.EXIT_OK
+
+
+def halt(configuration: "Settings") -> None:
+    """End the recording that runs, and wait until it has ended; raises NotFoundError, SakigakeError."""
     from capture.lock import is_recording_or_about_to
     from capture.orders import HALT, Order, clear_flags, raise_flag
     from capture.pulse import STOP
-    from sakigake import settings
     from sakigake.store.sqlite import SqliteStore
 
-    home = (configuration := settings.load()).home
+    home = configuration.home
     if not is_recording_or_about_to(home):
         raise errors.NotFoundError("record-not-running")
     store = None
@@ -294,29 +303,20 @@ def stop() -> int:
         # When the recorder ended by itself just then, the order must not wait for the next.
         if store is not None:
             store.take_state(STOP)
-    click.echo(words.text("record.stopped"))
-    return errors.EXIT_OK
+    if store is not None:
+        store.close()
 
 
 @record.command("status", help=words.text("record.status-help"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("status.json-help"))
 def status(as_json: bool) -> int:
     """Say whether a recording runs and whether it is well."""
-    from capture import disk
-    from capture.lock import is_held
-    from capture.pulse import Pulse, State
+    from capture.pulse import State
     from sakigake import settings
-    from sakigake.store.sqlite import SqliteStore
 
-    configuration = settings.load()
-    running = is_held(configuration.home)
-    pulse = Pulse.read(SqliteStore(configuration.database)) if configuration.database.exists() else None
     now_ms = time.time_ns() // 1_000_000
-    if pulse and running and not pulse.trouble and disk.free_mb(configuration.home) < 1:
-        pulse = replace(pulse, trouble="disk-full")  # the recorder could not leave word of it
-    state = (
-        pulse.judge(now_ms, running=running) if pulse else (State.STALE if running else State.NOT_RECORDING)
-    )
+    state, pulse = judged(settings.load(), now_ms)
+    running = state is not State.NOT_RECORDING
     if as_json:
         click.echo(
             json.dumps({"schema_version": 1, "state": state.value, **(asdict(pulse) if pulse else {})})
@@ -328,7 +328,26 @@ def status(as_json: bool) -> int:
     )
 
 
-def _trouble(slug: str) -> str:
+def judged(configuration: "Settings", now_ms: int) -> "tuple[State, Pulse | None]":
+    """Return what the recorder of these records does, and the pulse it left last; raises SakigakeError."""
+    from capture import disk
+    from capture.lock import is_held
+    from capture.pulse import Pulse, State
+    from sakigake.store.sqlite import SqliteStore
+
+    running = is_held(configuration.home)
+    pulse = None
+    if configuration.database.exists():
+        with closing(SqliteStore(configuration.database)) as store:
+            pulse = Pulse.read(store)
+    if pulse and running and not pulse.trouble and disk.free_mb(configuration.home) < 1:
+        pulse = replace(pulse, trouble="disk-full")  # the recorder could not leave word of it
+    if pulse is None:
+        return (State.STALE if running else State.NOT_RECORDING), None
+    return pulse.judge(now_ms, running=running), pulse
+
+
+def trouble_line(slug: str) -> str:
     """Return the sentence for what is wrong; a source has reasons of its own."""
     from capture.privacy import key_of
 
@@ -357,6 +376,6 @@ def _print_status(state: Any, pulse: Any, now_ms: int, *, running: bool) -> None
     if state.value == "stale" and beat_s > BEAT_S:
         click.echo(words.text("status.no-news", age=beat_s))
     if pulse.trouble:
-        click.echo(_trouble(pulse.trouble))
+        click.echo(trouble_line(pulse.trouble))
     if pulse.free_mb >= 0:
         click.echo(words.text("status.free", free=f"{pulse.free_mb / 1000:.1f}"))
