@@ -12,6 +12,7 @@ from sakigake.text import plain
 
 # name -> (module, function, key of its one-line help)
 COMMANDS = {
+    "desk": ("desk.commands.desk", "desk", "cli.desk"),
     "record": ("desk.commands.record", "record", "cli.record"),
     "session": ("desk.commands.session", "session", "cli.session"),
     "timeline": ("desk.commands.timeline", "timeline", "cli.timeline"),
