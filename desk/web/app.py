@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 # In the order of the navigation. A room that is not built yet has no line.
 ROOMS = (
     "today",
-    # timeline, check
+    "timeline",
+    # check
     # findings, watching, export
     "language",
     # wizard, setting, dock, overlay
