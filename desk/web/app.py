@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 # In the order of the navigation. A room that is not built yet has no line.
 ROOMS = (
     "today",
-    # timeline, check
+    "timeline",
+    # check
     "findings",
     "watching",
     "export",
