@@ -1,6 +1,7 @@
 """Handing in: a link, a text with links or a picture that a person wants looked at. For the command line and the page."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -19,8 +20,8 @@ def hand_in(settings: Settings, posts: Sequence[Post], now: datetime) -> int:
     """
     with watch_parts():
         from watch.fetch import client as _client  # noqa: F401, PLC0415 - it would lie there for ever
-    store = open_watch(settings, make=True)
-    return sum(store.hand_in(post, now) for post in posts)
+    with closing(open_watch(settings, make=True)) as store:
+        return sum(store.hand_in(post, now) for post in posts)
 
 
 def hand_in_picture(settings: Settings, data: bytes, now: datetime) -> bool:

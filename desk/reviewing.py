@@ -1,6 +1,7 @@
 """What a person does with a finding: says what it is, erases it, keeps a check as one. For the command line and the page."""
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -40,9 +41,9 @@ def review(settings: Settings, number: int, answer: str, note: str, now: datetim
     told = note.strip()
     if len(told) > MOST_NOTE:
         raise UsageError("findings-note-long", most=MOST_NOTE)
-    store = open_watch(settings)
-    before = store.finding(number)
-    store.review(number, Review(answer), told, now)
+    with closing(open_watch(settings)) as store:
+        before = store.finding(number)
+        store.review(number, Review(answer), told, now)
     return before
 
 
@@ -51,9 +52,9 @@ def erase(settings: Settings, number: int, now: datetime) -> bool:
 
     Returns False when another program still reads the database: its last traces go later then.
     """
-    store = open_watch(settings)
-    retention.forget(store, settings.home, number, now)
-    return retention.clean(store)
+    with closing(open_watch(settings)) as store:
+        retention.forget(store, settings.home, number, now)
+        return retention.clean(store)
 
 
 def file_name(row: FindingRow) -> str:
@@ -98,44 +99,43 @@ def keep_check(settings: Settings, post: Post, finding: Finding, data: bytes, no
     if finding.likeness not in ALIKE:
         raise UsageError("findings-nothing-alike")
     digest = sha256(data).hexdigest()
-    store = open_watch(settings, make=True)
     # What a file is called and where it lies is nothing that a finding needs: the evidence holds its bytes.
     told = _without_paths(post, digest)
-    again = [
-        number for number in store.same_file(digest) if store.finding(number).post.post_id == told.post_id
-    ]
-    if again:
-        return Kept(again[0], fresh=False)
-    kept = bundle.keep(settings.home, told, (), finding, pictures=(data,))
-    store.hand_in(told, now)
-    outcome = Outcome(
-        source=INBOX,
-        key=store.key_of(INBOX, told.post_id),
-        state=PostState.FOUND,
-        digests=(digest,),
-        findings=(
-            NewFinding(
-                idempotency=idempotency(INBOX, told.post_id, 0, finding.session),
-                media=0,
-                digest=digest,
-                session=finding.session,
-                likeness=finding.likeness,
-                order=finding.order,
-                order_reason=finding.order_reason,
-                detail=json.dumps(to_json(finding), ensure_ascii=False),
-                notes=finding.notes,
-                bundle=kept.name,
-            ),
-        ),
-    )
-    made = store.settle([outcome], (), now)
-    if made:
-        return Kept(made[0].number, fresh=True)
-    # The watcher was quicker with the same post: what it found stands.
-    others = store.same_file(digest)
+    with closing(open_watch(settings, make=True)) as store:
+        before = store.same_file(digest)
+        again = [number for number in before if store.finding(number).post.post_id == told.post_id]
+        if again:
+            return Kept(again[0], fresh=False)
+        kept = bundle.keep(settings.home, told, (), finding, pictures=(data,))
+        store.hand_in(told, now)
+        outcome = Outcome(
+            source=INBOX,
+            key=store.key_of(INBOX, told.post_id),
+            state=PostState.FOUND,
+            digests=(digest,),
+            findings=(_new(told, finding, digest, kept.name),),
+        )
+        made = store.settle([outcome], (), now)
+        # None is made when the watcher was quicker with the same post: what it found stands.
+        others = [made[0].number] if made else store.same_file(digest)
     if not others:
         raise SakigakeError("findings-not-kept")
-    return Kept(others[-1], fresh=False)
+    return Kept(others[-1], fresh=bool(made))
+
+
+def _new(post: Post, finding: Finding, digest: str, kept: str) -> NewFinding:
+    return NewFinding(
+        idempotency=idempotency(INBOX, post.post_id, 0, finding.session),
+        media=0,
+        digest=digest,
+        session=finding.session,
+        likeness=finding.likeness,
+        order=finding.order,
+        order_reason=finding.order_reason,
+        detail=json.dumps(to_json(finding), ensure_ascii=False),
+        notes=finding.notes,
+        bundle=kept,
+    )
 
 
 def _without_paths(post: Post, digest: str) -> Post:

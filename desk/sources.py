@@ -1,6 +1,7 @@
 """The sources of the watcher as a person keeps them: what the command line and the page both do, and how it is told."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,28 +46,28 @@ def add(
         source = assembly.make_source(kind, kind, config, net)
         info = source.describe()
         source.close()
-    store = open_watch(settings, make=True)
-    rows = store.sources()
-    if twin := registry.same(rows, kind, config):
-        raise UsageError("watch-source-twin", source=twin)
-    taken = {row.id for row in rows} | {INBOX}  # what a person hands in is kept under that name
-    chosen = name or next(
-        each for each in (kind, *(f"{kind}-{n}" for n in range(2, len(taken) + 3))) if each not in taken
-    )
-    store.add_source(chosen, kind, config, now)
+    with closing(open_watch(settings, make=True)) as store:
+        rows = store.sources()
+        if twin := registry.same(rows, kind, config):
+            raise UsageError("watch-source-twin", source=twin)
+        taken = {row.id for row in rows} | {INBOX}  # what a person hands in is kept under that name
+        free = (each for each in (kind, *(f"{kind}-{n}" for n in range(2, len(taken) + 3))))
+        chosen = name or next(each for each in free if each not in taken)
+        store.add_source(chosen, kind, config, now)
     return Added(chosen, info)
 
 
 def pause(settings: Settings, source: str, *, paused: bool, now: datetime) -> None:
     """Pause or resume a source; raises NotFoundError."""
-    open_watch(settings).pause_source(source, paused=paused, now=now)
+    with closing(open_watch(settings)) as store:
+        store.pause_source(source, paused=paused, now=now)
 
 
 def remove(settings: Settings, source: str) -> None:
     """Remove a source; its findings stay. Raises NotFoundError."""
-    store = open_watch(settings)
-    store.remove_source(source)
-    retention.clean(store)
+    with closing(open_watch(settings)) as store:
+        store.remove_source(source)
+        retention.clean(store)
 
 
 def described(info: SourceInfo) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +45,12 @@ class Standing:
 
 def standing(settings: Settings) -> Standing:
     """Return how the watcher is; raises NotFoundError when there never was anything to watch."""
-    store = open_watch(settings)
-    pulse, state = Pulse.read(store), State.NOT_RUNNING
+    with closing(open_watch(settings)) as store:
+        pulse, counts = Pulse.read(store), store.counts()
+    state = State.NOT_RUNNING
     if is_held(settings.home / LOCK_FILE):
         state = pulse.judge(time.time_ns() // 1_000_000, running=True) if pulse else State.STALE
-    return Standing(state, pulse, store.counts())
+    return Standing(state, pulse, counts)
 
 
 def why(slug: str) -> str:

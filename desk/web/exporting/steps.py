@@ -1,8 +1,10 @@
 """What the steps show: the sessions, the stages of one, and what the finding needs. Reads the records, makes nothing."""
 
+import json
 import os
 import re
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,18 +65,24 @@ def sessions(settings: Settings) -> list[Recorded]:
     except NotFoundError:
         return []
     found: list[Recorded] = []
-    for session in reversed(store.sessions()):
-        numbers = tuple(entry.seq for stored, entry in stages(store, session.id) if not is_forgotten(stored))
-        if numbers:
-            found.append(Recorded(session.id, session.started, numbers))
-        if len(found) == MOST_SESSIONS:
-            break
+    with closing(store):
+        for session in reversed(store.sessions()):
+            numbers = tuple(
+                entry.seq for stored, entry in stages(store, session.id) if not is_forgotten(stored)
+            )
+            if numbers:
+                found.append(Recorded(session.id, session.started, numbers))
+            if len(found) == MOST_SESSIONS:
+                break
     return found
 
 
 def finding_of(settings: Settings, wanted: Wanted) -> FindingRow | None:
     """Return the finding that a package is about, None without one; raises NotFoundError."""
-    return open_watch(settings).finding(wanted.finding) if wanted.finding else None
+    if not wanted.finding:
+        return None
+    with closing(open_watch(settings)) as store:
+        return store.finding(wanted.finding)
 
 
 def look(settings: Settings, wanted: Wanted, ticked: tuple[int, ...] | None) -> Choice:
@@ -82,9 +90,10 @@ def look(settings: Settings, wanted: Wanted, ticked: tuple[int, ...] | None) -> 
 
     Raises NotFoundError for a session that is not there.
     """
-    store = open_store(settings)
-    session = find(store, wanted.session)
-    kept = [(stored, entry) for stored, entry in stages(store, session.id) if not is_forgotten(stored)]
+    with closing(open_store(settings)) as store:
+        session = find(store, wanted.session)
+        kept = [(stored, entry) for stored, entry in stages(store, session.id) if not is_forgotten(stored)]
+        last = store.last_entry(session.id)
     known = [entry.seq for _, entry in kept]
     needed = _needed(finding_of(settings, wanted), known) if wanted.kind == "order" else ()
     on = set(choice.suggested(wanted, known, needed) if ticked is None else ticked) | set(needed)
@@ -97,14 +106,12 @@ def look(settings: Settings, wanted: Wanted, ticked: tuple[int, ...] | None) -> 
             if entry.seq in shown
         ),
         needed,
-        store.last_entry(session.id).seq + 1 if known else 0,  # type: ignore[union-attr]
+        last.seq + 1 if last else 0,
     )
 
 
 def _needed(row: FindingRow | None, known: list[int]) -> tuple[int, ...]:
     """Return the stages that a finding rests on: the best fitting and those that fit nearly as well."""
-    import json  # noqa: PLC0415
-
     if row is None:
         return ()
     detail = json.loads(row.new.detail)

@@ -3,6 +3,7 @@
 import io
 import threading
 from collections import OrderedDict
+from contextlib import closing
 
 from desk import reviewing
 from desk.sessions import open_store
@@ -30,7 +31,8 @@ class Pictures:
 
         Raises NotFoundError when there is no such finding or no evidence of it, UsageError when it cannot be opened.
         """
-        row = open_watch(self._settings).finding(number)
+        with closing(open_watch(self._settings)) as store:
+            row = store.finding(number)
         key = (row.new.digest, side)
         with self._lock:
             if key in self._held:
@@ -58,7 +60,8 @@ def stage(settings: Settings, copies: Copies, session: str, seq: int, side: int)
 
     Raises NotFoundError when it is not there, or its picture is not (any more).
     """
-    stored = open_store(settings).entry(session, seq)
+    with closing(open_store(settings)) as store:
+        stored = store.entry(session, seq)
     if stored is None or stored.opening is None:
         raise NotFoundError("copy-gone")
     try:

@@ -1,6 +1,7 @@
 """Findings: the list, one of them with its result card, what the person says of it, and erasing it."""
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from desk.web.app import Desk
     from desk.web.found.pictures import Pictures
     from desk.web.timeline.thumbs import Copies
+    from watch.store.records import FindingRow
 
 NAV = ("/findings", "desk.findings.nav")
 MOST_DIGITS = 9
@@ -30,7 +32,8 @@ def listing(request: "Request") -> Response:
     from desk.web.found import views  # noqa: PLC0415
 
     try:
-        rows = open_watch(desk_of(request).settings).findings()
+        with closing(open_watch(desk_of(request).settings)) as store:
+            rows = store.findings()
     except NotFoundError:
         rows = []
     page = request.query_params.get("page", "1")
@@ -55,9 +58,9 @@ def one(request: "Request") -> Response:
     from desk.web.found import views  # noqa: PLC0415
 
     desk, number = desk_of(request), _number(request)
-    store = open_watch(desk.settings)
-    row = store.finding(number)
-    again = [each for each in store.same_file(row.new.digest) if each > number]
+    with closing(open_watch(desk.settings)) as store:
+        row = store.finding(number)
+        again = [each for each in store.same_file(row.new.digest) if each > number]
     return pages.render(
         request,
         "finding.html.j2",
@@ -83,11 +86,10 @@ def picture(request: "Request") -> Response:
 
 def stage(request: "Request") -> Response:
     """Answer with a small copy of the stage that a finding fits best."""
-    from desk.watching import open_watch  # noqa: PLC0415
     from desk.web.found import pictures  # noqa: PLC0415
 
     desk = desk_of(request)
-    new = open_watch(desk.settings).finding(_number(request)).new
+    new = _row(desk, _number(request)).new
     seq = json.loads(new.detail).get("stage")
     if not isinstance(seq, int):
         raise NotFoundError("copy-gone")
@@ -132,10 +134,8 @@ async def undo(request: "Request") -> Response:
 
 def asks_erase(request: "Request") -> Response:
     """Ask once more before a finding is erased."""
-    from desk.watching import open_watch  # noqa: PLC0415
-
     number = _number(request)
-    row = open_watch(desk_of(request).settings).finding(number)
+    row = _row(desk_of(request), number)
     return pages.render(request, "finding-erase.html.j2", number=number, bundle=row.new.bundle)
 
 
@@ -153,14 +153,20 @@ async def erase(request: "Request") -> Response:
 
 def visit(request: "Request") -> Response:
     """Say what the other side sees before the post is looked at where it is."""
-    from desk.watching import open_watch  # noqa: PLC0415
     from desk.web.found import views  # noqa: PLC0415
 
     number = _number(request)
-    row = open_watch(desk_of(request).settings).finding(number)
+    row = _row(desk_of(request), number)
     return pages.render(
         request, "finding-visit.html.j2", number=number, shown=views.shown(row, "", (), names=True)
     )
+
+
+def _row(desk: "Desk", number: int) -> "FindingRow":
+    from desk.watching import open_watch  # noqa: PLC0415
+
+    with closing(open_watch(desk.settings)) as store:
+        return store.finding(number)
 
 
 def _number(request: "Request") -> int:

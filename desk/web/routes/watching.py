@@ -1,5 +1,6 @@
 """Watching: the sources and how each is, adding and pausing them, the inbox, and the watcher's start and stop."""
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from desk.watching import Standing
-    from desk.web.app import Desk
 
 NAV = ("/watch", "desk.watching.nav")
 LIMITS = {"/watch/inbox": 110 << 20}  # a picture of 100 MB, which is what the watcher opens at most
@@ -29,14 +28,15 @@ def overview(request: "Request") -> "Response":
 
     desk = desk_of(request)
     try:
-        store = open_watch(desk.settings)
-        rows, gaps = store.sources(), store.holes()
+        with closing(open_watch(desk.settings)) as store:
+            rows, gaps, tally = store.sources(), store.holes(), views.tally(store.counts())
     except NotFoundError:
-        rows, gaps = [], []
+        rows, gaps, tally = [], [], views.Tally()
     return pages.render(
         request,
         "watch.html.j2",
-        watcher=views.watcher(_standing(desk)),
+        watcher=desk.supervisor.watcher(),
+        tally=tally,
         sources=[views.source(row) for row in rows],
         holes=views.holes(gaps),
         more_holes=max(0, len(gaps) - views.MOST_HOLES),
@@ -47,9 +47,27 @@ def overview(request: "Request") -> "Response":
 
 def status(request: "Request") -> "Response":
     """Show how the watcher is: the live part of the page."""
+    from desk.watching import open_watch  # noqa: PLC0415
     from desk.web.watched import views  # noqa: PLC0415
 
-    return pages.render(request, "watch-status.html.j2", watcher=views.watcher(_standing(desk_of(request))))
+    desk = desk_of(request)
+    try:
+        with closing(open_watch(desk.settings)) as store:
+            tally = views.tally(store.counts())
+    except NotFoundError:
+        tally = views.Tally()
+    return pages.render(request, "watch-status.html.j2", watcher=desk.supervisor.watcher(), tally=tally)
+
+
+async def run(request: "Request") -> "Response":
+    """Start the watcher, or end it."""
+    supervisor, what = desk_of(request).supervisor, str(request.path_params["what"])
+    if what not in {"start", "stop"}:
+        raise HTTPException(404)
+    await run_in_threadpool(supervisor.start if what == "start" else supervisor.stop, "watch")
+    if what == "start" and (ended := supervisor.ended("watch")) and not ended.well:
+        raise SakigakeError("desk-ended-at-once", said=" ".join(ended.words))
+    return pages.go("/watch", done=what)
 
 
 def choose(request: "Request") -> "Response":
@@ -163,18 +181,10 @@ def _kind(request: "Request") -> str:
     return kind
 
 
-def _standing(desk: "Desk") -> "Standing | None":
-    from desk.watching import standing  # noqa: PLC0415
-
-    try:
-        return standing(desk.settings)
-    except NotFoundError:
-        return None
-
-
 ROUTES = [
     Route("/watch", overview),
     Route("/watch/status", status),
+    Route("/watch/run/{what}", run, methods=["POST"]),
     Route("/watch/add", choose),
     Route("/watch/add/{kind}", asks),
     Route("/watch/add/{kind}", add, methods=["POST"]),

@@ -6,36 +6,26 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from desk import sources
-from desk.watching import Standing, shown_options, why
+from desk.watching import shown_options, why
 from sakigake import words
-from sakigake.clock import from_ms
 from sakigake.errors import SakigakeError
 from sakigake.settings import Settings
 from sakigake.text import plain
 from watch.alerts import receivers
-from watch.pulse import State
 from watch.sources import tokens
 from watch.sources.fields import Field, Shape
-from watch.store.records import HoleRow, SourceRow
+from watch.store.records import Counts, HoleRow, SourceRow
 
 MOST_HOLES = 50
 MOST_OPTION = 200
-SIGNS = {State.RUNNING: "good", State.STALE: "bad", State.NOT_RUNNING: "off"}
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
-    """How the watcher is. `sign` is a class of the style sheet; the sentence says the same."""
+class Tally:
+    """What waits, and what could not be looked at, in sentences."""
 
-    running: bool
-    sign: str
-    told: str
-    since: datetime | None
-    beat: datetime | None
-    ended: datetime | None
-    died: bool
-    counts: str
-    failed: tuple[str, ...]
+    counts: str = ""
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +76,13 @@ class Input:
     value: str
 
 
-def watcher(found: Standing | None) -> Watcher:
-    """Return how the watcher is, None when there never was anything to watch."""
-    state = found.state if found else State.NOT_RUNNING
-    pulse = found.pulse if found else None
-    counts = found.counts if found else None
-    gone = pulse if state is State.NOT_RUNNING else None
-    return Watcher(
-        running=state is not State.NOT_RUNNING,
-        sign=SIGNS[state],
-        told=words.text(f"watch.status-{state.value}"),
-        since=from_ms(pulse.started_ms) if pulse and not gone else None,
-        beat=from_ms(pulse.beat_ms) if pulse and not gone else None,
-        ended=from_ms(gone.ended_ms or gone.beat_ms) if gone else None,
-        died=bool(gone and not gone.ended_ms),
-        counts=words.text(
+def tally(counts: Counts) -> Tally:
+    """Return what waits and what failed."""
+    return Tally(
+        words.text(
             "watch.status-counts", waiting=counts.waiting, fresh=counts.new_findings, unsent=counts.unsent
-        )
-        if counts
-        else "",
-        failed=(
-            *_reasons("watch.status-failed", counts.failed),
-            *_reasons("watch.status-partly", counts.partly),
-        )
-        if counts
-        else (),
+        ),
+        (*_reasons("watch.status-failed", counts.failed), *_reasons("watch.status-partly", counts.partly)),
     )
 
 
