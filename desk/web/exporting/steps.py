@@ -14,11 +14,10 @@ from desk.sessions import find, open_store
 from desk.watching import open_watch
 from desk.web.exporting import wanted as choice
 from desk.web.exporting.wanted import Wanted
-from sakigake.clock import from_ms, iso
+from sakigake.clock import from_ms
 from sakigake.errors import NotFoundError, UsageError
 from sakigake.settings import Settings
 from sakigake.timeline.reading import is_forgotten, stages
-from watch.pipeline.verdict import deciding
 from watch.sanitise import kind_of
 from watch.store.records import FindingRow
 
@@ -164,10 +163,9 @@ def post_arguments(settings: Settings, wanted: Wanted) -> tuple[list[str], Path 
     handle, name = tempfile.mkstemp(suffix=kind_of(data), prefix="sakigake-")
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-    posted = deciding(row.post.time)
+    posted = json.loads(row.new.detail).get("post") or {}  # what decided, not what was claimed
     arguments = ["--post", name]
-    if posted.not_before:
-        arguments += ["--posted-not-before", iso(posted.not_before)]
-    if posted.not_after:
-        arguments += ["--posted-not-after", iso(posted.not_after)]
+    for end, option in (("not_before", "--posted-not-before"), ("not_after", "--posted-not-after")):
+        if posted.get(end):
+            arguments += [option, str(posted[end])]
     return arguments, Path(name)

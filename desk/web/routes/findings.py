@@ -151,6 +151,27 @@ async def erase(request: "Request") -> Response:
     return pages.go("/findings", erased=number)
 
 
+async def from_check(request: "Request") -> Response:
+    """Keep a check that was made by hand as a finding, with its picture as evidence."""
+    from desk import reviewing  # noqa: PLC0415
+    from desk.web.routes.check import jobs_of  # noqa: PLC0415
+    from sakigake.clock import Clock  # noqa: PLC0415
+    from watch.sources import handed  # noqa: PLC0415
+
+    desk, now = desk_of(request), Clock().now()
+    number = str((await pages.form(request)).get("check", ""))
+
+    def keep() -> int:
+        job = jobs_of(desk).get(number)
+        if job.answer is None:
+            raise NotFoundError("check-gone")
+        answer, data = job.answer, jobs_of(desk).given(number)
+        told = handed.from_check(job.request.link, data, answer.time)
+        return reviewing.keep_check(desk.settings, told, answer.finding, data, now).number
+
+    return pages.go(f"/findings/{await run_in_threadpool(keep)}")
+
+
 def visit(request: "Request") -> Response:
     """Say what the other side sees before the post is looked at where it is."""
     from desk.web.found import views  # noqa: PLC0415
@@ -202,6 +223,7 @@ def _copies(desk: "Desk") -> "Copies":
 
 ROUTES = [
     Route("/findings", listing),
+    Route("/findings/from-check", from_check, methods=["POST"]),
     Route("/findings/{number}", one),
     Route("/findings/{number}/picture", picture),
     Route("/findings/{number}/stage", stage),

@@ -63,7 +63,9 @@ def recorded(home: Path) -> Home:
         if checkpoint:
             raw = f"token {ledger.session.id} {checkpoint.number}".encode()
             until = moment + timedelta(seconds=1)
-            token = StoredToken(checkpoint.number, "test", raw, sha256(raw).digest(), moment, until, trusted=True)
+            token = StoredToken(
+                checkpoint.number, "test", raw, sha256(raw).digest(), moment, until, trusted=True
+            )
             store.add_token(ledger.session.id, token)
 
     seal(START)
@@ -88,9 +90,7 @@ def recorded(home: Path) -> Home:
 def posted(after: timedelta = timedelta(hours=2), clock: ClockClass = ClockClass.PLATFORM) -> PostTime:
     """Return a post's time that long after the recording began."""
     moment = START + after
-    return PostTime(
-        Stamp(moment, clock, "x-id"), Stamp(moment + timedelta(seconds=1), clock, "x-id")
-    )
+    return PostTime(Stamp(moment, clock, "x-id"), Stamp(moment + timedelta(seconds=1), clock, "x-id"))
 
 
 def post(number: int = 1, **more: object) -> Post:
