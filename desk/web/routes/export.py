@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAV = ("/export", "desk.export.nav")
 MOST_DIGITS = 9
+MOST_CHECK = 64
 
 
 def begin(request: "Request") -> Response:
@@ -34,6 +35,7 @@ def begin(request: "Request") -> Response:
         request,
         "export.html.j2",
         wanted=asked,
+        check=request.query_params.get("check", "")[:MOST_CHECK],
         sessions=steps.sessions(settings),
         kinds=[
             (slug, words.text(f"desk.export.kind.{slug}"), words.text(f"desk.export.kind-about.{slug}"))

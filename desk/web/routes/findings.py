@@ -159,7 +159,8 @@ async def from_check(request: "Request") -> Response:
     from watch.sources import handed  # noqa: PLC0415
 
     desk, now = desk_of(request), Clock().now()
-    number = str((await pages.form(request)).get("check", ""))
+    fields = await pages.form(request)
+    number = str(fields.get("check", ""))
 
     def keep() -> int:
         job = jobs_of(desk).get(number)
@@ -169,7 +170,10 @@ async def from_check(request: "Request") -> Response:
         told = handed.from_check(job.request.link, data, answer.time)
         return reviewing.keep_check(desk.settings, told, answer.finding, data, now).number
 
-    return pages.go(f"/findings/{await run_in_threadpool(keep)}")
+    kept = await run_in_threadpool(keep)
+    if fields.get("then") == "export":
+        return pages.go("/export", finding=kept)
+    return pages.go(f"/findings/{kept}")
 
 
 def visit(request: "Request") -> Response:
