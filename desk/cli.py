@@ -123,7 +123,7 @@ def main(args: list[str] | None = None) -> Any:
             stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if args is None else args)
     as_json = "--json" in given
-    answering.begin()
+    answering.begin(as_json=as_json)
     speaking.choose_language(given)
     if os.environ.get("_SAKIGAKE_COMPLETE", "").startswith("powershell"):
         from desk import completing  # noqa: PLC0415 - click asks for it by name

@@ -30,7 +30,13 @@ def doctor(online: bool, as_json: bool) -> int:
     if as_json:
         answer({"good": not failed, "counts": counts, "lines": [line.as_json() for line in lines]})
     else:
-        key = "doctor.end-fail" if failed else "doctor.end-warn" if counts[State.WARN.value] else "doctor.end-ok"
+        key = (
+            "doctor.end-fail"
+            if failed
+            else "doctor.end-warn"
+            if counts[State.WARN.value]
+            else "doctor.end-ok"
+        )
         click.echo(words.text(key, fails=counts["fail"], warnings=counts["warn"]))
     return errors.SakigakeError.exit_code if failed else errors.EXIT_OK
 

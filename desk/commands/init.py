@@ -34,6 +34,8 @@ def init(as_json: bool) -> None:
         answer({"config": str(path), "home": str(loaded.home), **done})
         return
     click.echo(words.text("settings.init-config" if wrote else "settings.init-config-there", path=path))
-    click.echo(words.text("settings.init-home" if made_home else "settings.init-home-there", path=loaded.home))
+    click.echo(
+        words.text("settings.init-home" if made_home else "settings.init-home-there", path=loaded.home)
+    )
     click.echo(words.text("settings.init-key" if made_key else "settings.init-key-there", path=loaded.keys))
     click.echo(words.text("settings.init-next"))

@@ -9,7 +9,13 @@ TAIL = 40
 
 
 @click.command(help=words.text("cli.logs"))
-@click.option("--tail", type=click.IntRange(min=0), default=TAIL, show_default=True, help=words.text("settings.tail-help"))
+@click.option(
+    "--tail",
+    type=click.IntRange(min=0),
+    default=TAIL,
+    show_default=True,
+    help=words.text("settings.tail-help"),
+)
 @as_json()
 def logs(tail: int, as_json: bool) -> None:
     """Print the last lines of the log."""

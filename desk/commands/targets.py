@@ -26,7 +26,9 @@ def targets(titles: bool, as_json: bool) -> int:
     nothing = not any(isinstance(each, list) and each for each in found.values())
     if as_json:
         plainly = {key: value if isinstance(value, list) else [] for key, value in found.items()}
-        why = {key: value.message() for key, value in found.items() if isinstance(value, errors.SakigakeError)}
+        why = {
+            key: value.message() for key, value in found.items() if isinstance(value, errors.SakigakeError)
+        }
         answer({**plainly, "unseen": why})
     else:
         _print(found)
@@ -64,7 +66,7 @@ def _windows(*, titles: bool) -> list[dict[str, Any]] | errors.SakigakeError:
         rows.append(row)
     # Of several windows of one program the largest would be taken: the others are named by their number.
     rows.sort(key=lambda row: (not row["paints"], row["program"], -_size(row)))
-    before = ""
+    before: object = ""
     for row in rows:
         if row["program"] == before:
             row["source"] = f"window:{row['id']}"
@@ -113,7 +115,10 @@ def _obs(loaded: "Settings", *, titles: bool) -> list[dict[str, Any]] | errors.S
     scenes = told.get("scenes")
     listed = scenes if titles and isinstance(scenes, list) else []
     names = [str(each.get("sceneName", "")) for each in listed if isinstance(each, dict)]
-    return [{"scene": None, "source": "obs://"}, *({"scene": name, "source": f"obs:///{name}"} for name in names[::-1])]
+    return [
+        {"scene": None, "source": "obs://"},
+        *({"scene": name, "source": f"obs:///{name}"} for name in names[::-1]),
+    ]
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -26,7 +26,17 @@ DIGESTS = (
     ("shortlist-v1.npz", "shortlist-v1.json", ("sha256",)),
 )
 FOLDERS_OF_FONTS = ("C:/Windows/Fonts", "/System/Library/Fonts", "/Library/Fonts")
-JAPANESE = ("yugoth", "meiryo", "msgothic", "hiragino", "ヒラギノ", "noto sans cjk", "ipa", "takao", "vlgothic")
+JAPANESE = (
+    "yugoth",
+    "meiryo",
+    "msgothic",
+    "hiragino",
+    "ヒラギノ",
+    "noto sans cjk",
+    "ipa",
+    "takao",
+    "vlgothic",
+)
 ASK_S = 10
 
 

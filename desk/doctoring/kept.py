@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from desk.doctoring.line import Line, State
 from sakigake import errors
@@ -33,7 +34,7 @@ def home(settings: Settings) -> Iterator[Line]:
     yield Line("home", State.GOOD, "home", {"path": str(settings.home)})
     free = free_mb(settings.home)
     room = Limits.of(settings).room(free)
-    facts = {"free": f"{free / 1000:.1f}", "speed": round(speed)}
+    facts: dict[str, Any] = {"free": f"{free / 1000:.1f}", "speed": round(speed)}
     state = {Room.ENOUGH: State.GOOD, Room.LOW: State.WARN}.get(room, State.FAIL)
     yield Line("disk", state, "disk" if state is State.GOOD else "disk-low", facts)
     if speed < SLOW_MB_S:
@@ -67,7 +68,9 @@ def key(settings: Settings) -> Iterator[Line]:
         yield Line("key", State.INFO, "key-none")
         return
     except OSError as error:
-        yield Line("key", State.FAIL, "key-unreadable", {"path": str(path), "why": error.strerror or str(error)})
+        yield Line(
+            "key", State.FAIL, "key-unreadable", {"path": str(path), "why": error.strerror or str(error)}
+        )
         return
     if sys.platform != "win32" and path.stat().st_mode & OTHERS:
         yield Line("key", State.WARN, "key-exposed", {"path": str(path)})

@@ -44,7 +44,9 @@ class Line:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
-        facts = {key: scrubbed(value) if isinstance(value, str) else value for key, value in self.facts.items()}
+        facts = {
+            key: scrubbed(value) if isinstance(value, str) else value for key, value in self.facts.items()
+        }
         said = {"message": self.text(), "next": self.next() or None}
         return {"check": self.check, "state": self.state.value, "code": self.code, "facts": facts, **said}
 
@@ -57,7 +59,9 @@ def scrubbed(text: str) -> str:
             told = told.replace(home, "~").replace(home.replace("\\", "/"), "~")
     for name, sign in ((_user(), "<user>"), (socket.gethostname(), "<host>")):
         if len(name) >= SHORTEST:
-            told = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", sign, told, flags=re.IGNORECASE)
+            told = re.sub(
+                rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", sign, told, flags=re.IGNORECASE
+            )
     return told
 
 

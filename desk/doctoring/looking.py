@@ -80,12 +80,19 @@ def obs(settings: Settings) -> Iterator[Line]:
         client = Client(address, password(settings))
     except errors.SakigakeError as error:
         state = State.WARN if isinstance(error, errors.ConfigError) else State.INFO
-        yield Line("obs", state, "obs-none", {"address": str(address), "why": error.message(), "how": error.hint()})
+        yield Line(
+            "obs", state, "obs-none", {"address": str(address), "why": error.message(), "how": error.hint()}
+        )
         return
     try:
         version = str(client.request("GetVersion").get("obsVersion", "?"))
         yield Line("obs", State.GOOD, "obs", {"address": str(address), "version": version})
     except errors.SakigakeError as error:
-        yield Line("obs", State.WARN, "obs-none", {"address": str(address), "why": error.message(), "how": error.hint()})
+        yield Line(
+            "obs",
+            State.WARN,
+            "obs-none",
+            {"address": str(address), "why": error.message(), "how": error.hint()},
+        )
     finally:
         client.close()
