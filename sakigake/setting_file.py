@@ -115,7 +115,7 @@ def line_of(text: str, name: str) -> int | None:
     return next((number for number, found in _named(text) if found == wanted), None)
 
 
-def fault_line(error: Exception) -> int | None:
+def fault_line(error: BaseException) -> int | None:
     """Return the number of the line that a reader of TOML complained about, None when it names none."""
     found = _LINE.search(str(error))
     return int(found[1]) if found and found[1] else None
@@ -168,9 +168,9 @@ def _changed(text: str, values: Mapping[str, Any]) -> str:
                 raise ConfigError(
                     "setting-wrong", name=section, value=document[section], example=f"[{section}]"
                 )
-            document[section][key] = value  # type: ignore[index]
+            document[section][key] = value
         elif key in document.get(section, {}):
-            del document[section][key]  # type: ignore[union-attr]
+            del document[section][key]
         plain = tomlkit.dumps(document)
     ended = plain.replace("\n", "\r\n") if "\r\n" in text else plain
     return _BOM + ended if text.startswith(_BOM) else ended

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import as_json as json_option
+from desk.answering import say, told
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ REFUSED = frozenset({"store-write-failed", "store-read-failed", "store-unusable"
 
 @click.command("pause", help=words.text("record.pause-help"))
 @click.option("--for", "for_", metavar="TIME", help=words.text("record.pause-for-help"))
-def pause(for_: str | None) -> int:
+@json_option()
+def pause(for_: str | None, as_json: bool) -> int:
     """Pause the recording that runs."""
     from capture import orders
     from sakigake import settings
@@ -32,14 +35,16 @@ def pause(for_: str | None) -> int:
     if answer.said == orders.ALREADY:
         raise errors.SakigakeError("record-paused-already")
     if for_:
-        click.echo(words.text("record.paused-for", until=_time(time.time() + for_s)))
+        say(words.text("record.paused-for", until=_time(time.time() + for_s)))
     else:
-        click.echo(words.text("record.paused-now"))
+        say(words.text("record.paused-now"))
+    told({"paused": True, "for_s": for_s or None}, as_json=as_json)
     return errors.EXIT_OK
 
 
 @click.command("resume", help=words.text("record.resume-help"))
-def resume() -> int:
+@json_option()
+def resume(as_json: bool) -> int:
     """Go on after a pause."""
     from capture import orders
     from sakigake import settings
@@ -49,21 +54,22 @@ def resume() -> int:
         raise errors.SakigakeError(
             "record-paused-by-gate" if answer.said == orders.BY_GATE else "record-not-paused"
         )
-    click.echo(words.text("record.resumed-now"))
+    say(words.text("record.resumed-now"))
+    told({"paused": False}, as_json=as_json)
     return errors.EXIT_OK
 
 
 @click.command("forget", help=words.text("record.forget-help"))
 @click.option("--last", metavar="TIME", default="5m", show_default=True, help=words.text("record.last-help"))
-def forget(last: str) -> int:
+@json_option()
+def forget(last: str, as_json: bool) -> int:
     """Forget the pictures of the last minutes, of the recording that runs or of the newest one."""
     from sakigake import settings
     from sakigake.clock import parse_duration
 
-    last_s = parse_duration(last)
-    configuration = settings.load()
-    count, stamped = forget_last(configuration, last_s)
-    click.echo(words.text("record.forgot", count=count, stamped=stamped))
+    count, stamped = forget_last(settings.load(), parse_duration(last))
+    say(words.text("record.forgot", count=count, stamped=stamped))
+    told({"forgotten": count, "stamped": stamped}, as_json=as_json)
     return errors.EXIT_OK
 
 

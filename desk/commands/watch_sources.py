@@ -1,10 +1,11 @@
 """`sakigake watch add`, `list`, `pause`, `resume`, `remove`, `test` and `inbox`."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import answer, say, told
+from desk.answering import as_json as json_option
 from desk.needing import watch_parts
 from sakigake import errors, words
 from sakigake.text import plain
@@ -19,7 +20,8 @@ TRIED = 5  # posts of a trial
 @click.argument("kind", metavar="KIND")
 @click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
 @click.option("--name", metavar="NAME", help=words.text("watch.name-help"))
-def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
+@json_option()
+def add(kind: str, options: tuple[str, ...], name: str | None, as_json: bool) -> None:
     """Add a source and say what it sends out."""
     from desk import sources
     from sakigake import settings
@@ -27,10 +29,17 @@ def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
 
     config = dict(_option(each) for each in options)
     added = sources.add(settings.load(), kind, config, name, Clock().now())
-    click.echo(words.text("watch.added", source=added.name, kind=kind))
+    say(words.text("watch.added", source=added.name, kind=kind))
     for line in sources.described(added.info):
-        click.echo(f"    {line}")
-    click.echo(words.text("watch.added-next", source=added.name))
+        say(f"    {line}")
+    say(words.text("watch.added-next", source=added.name))
+    about = {
+        "sends": added.info.sent,
+        "terms": added.info.terms,
+        "clock": added.info.clock.value,
+        "tried_live": added.info.tried_live,
+    }
+    told({"name": added.name, "kind": kind, **about}, as_json=as_json)
 
 
 def _option(told: str) -> tuple[str, object]:
@@ -55,7 +64,7 @@ def list_sources(as_json: bool) -> None:
             "sources": [source_json(row) for row in rows],
             "holes": [hole_json(each) for each in holes],
         }
-        click.echo(json.dumps({"schema_version": 1, **told}))
+        answer(told, ascii_only=True)
         return
     for row in rows:
         click.echo(
@@ -70,16 +79,20 @@ def list_sources(as_json: bool) -> None:
 
 @click.command("pause", help=words.text("watch.pause-help"))
 @click.argument("source")
-def pause(source: str) -> None:
+@json_option()
+def pause(source: str, as_json: bool) -> None:
     """Pause a source."""
     _pause(source, paused=True)
+    told({"name": source, "paused": True}, as_json=as_json)
 
 
 @click.command("resume", help=words.text("watch.resume-help"))
 @click.argument("source")
-def resume(source: str) -> None:
+@json_option()
+def resume(source: str, as_json: bool) -> None:
     """Resume a source."""
     _pause(source, paused=False)
+    told({"name": source, "paused": False}, as_json=as_json)
 
 
 def _pause(source: str, *, paused: bool) -> None:
@@ -88,30 +101,34 @@ def _pause(source: str, *, paused: bool) -> None:
     from sakigake.clock import Clock
 
     sources.pause(settings.load(), source, paused=paused, now=Clock().now())
-    click.echo(words.text("watch.paused" if paused else "watch.resumed", source=source))
+    say(words.text("watch.paused" if paused else "watch.resumed", source=source))
 
 
 @click.command("remove", help=words.text("watch.remove-help"))
 @click.argument("source")
-def remove(source: str) -> None:
+@json_option()
+def remove(source: str, as_json: bool) -> None:
     """Remove a source; its findings stay."""
     from desk import sources
     from sakigake import settings
 
     sources.remove(settings.load(), source)
-    click.echo(words.text("watch.removed", source=source))
+    say(words.text("watch.removed", source=source))
+    told({"removed": source}, as_json=as_json)
 
 
 @click.command("test", help=words.text("watch.test-help"))
 @click.argument("source", required=False)
 @click.option("--alerts", is_flag=True, help=words.text("watch.test-alerts-help"))
-def test(source: str | None, alerts: bool) -> int:
+@json_option()
+def test(source: str | None, alerts: bool, as_json: bool) -> int:
     """Ask a source once without keeping anything, or send a trial message."""
     from sakigake import settings
 
     loaded = settings.load()
     if not source and not alerts:
         raise errors.UsageError("watch-test-what")
+    counts = None
     if source:
         from desk.watching import open_watch
 
@@ -126,8 +143,11 @@ def test(source: str | None, alerts: bool) -> int:
             finally:
                 made.close()
         pictures = sum(len(post.media) for post in posts)
-        click.echo(words.text("watch.tested", source=source, posts=len(posts), pictures=pictures))
-    return _trial_message(loaded) if alerts else errors.EXIT_OK
+        counts = {"name": source, "posts": len(posts), "pictures": pictures}
+        say(words.text("watch.tested", source=source, posts=len(posts), pictures=pictures))
+    code = _trial_message(loaded) if alerts else errors.EXIT_OK
+    told({"source": counts, "alerts_sent": code == errors.EXIT_OK if alerts else None}, as_json=as_json)
+    return code
 
 
 def _trial_message(loaded: "Settings") -> int:
@@ -142,16 +162,17 @@ def _trial_message(loaded: "Settings") -> int:
             code = error.exit_code
             click.echo(f"{receiver.shown}: {error.message()} {error.hint()}", err=True)
         else:
-            click.echo(words.text("watch.test-sent", receiver=receiver.shown))
+            say(words.text("watch.test-sent", receiver=receiver.shown))
     if not receivers:
-        click.echo(words.text("watch.no-receiver"))
+        say(words.text("watch.no-receiver"))
     return code
 
 
 @click.command("inbox", help=words.text("watch.inbox-help"))
 @click.argument("what", required=False, metavar="[LINK|FILE]")
 @click.option("--clipboard", is_flag=True, help=words.text("watch.clipboard-help"))
-def inbox(what: str | None, clipboard: bool) -> None:
+@json_option()
+def inbox(what: str | None, clipboard: bool, as_json: bool) -> None:
     """Hand in a link or a picture for the watcher to look at."""
     from desk import handing
     from sakigake import settings
@@ -166,10 +187,12 @@ def inbox(what: str | None, clipboard: bool) -> None:
 
         taken = board.read()
     if isinstance(taken, bytes):
-        fresh = handing.hand_in_picture(loaded, taken, now)
+        posts, fresh = 1, int(handing.hand_in_picture(loaded, taken, now))
     else:
-        fresh = bool(handing.hand_in(loaded, handing.typed(taken, now), now))
-    click.echo(words.text("watch.handed-in" if fresh else "watch.handed-in-before"))
+        typed = handing.typed(taken, now)
+        posts, fresh = len(typed), handing.hand_in(loaded, typed, now)
+    say(words.text("watch.handed-in" if fresh else "watch.handed-in-before"))
+    told({"posts": posts, "new": fresh}, as_json=as_json)
 
 
 SOURCE_COMMANDS = (add, list_sources, pause, resume, remove, test, inbox)

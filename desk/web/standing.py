@@ -97,10 +97,9 @@ def recorder(settings: "Settings", ended: Ended | None = None) -> Standing:
     from capture.lock import START_FILE  # noqa: PLC0415 - no page without a need of them loads these
     from capture.lock import is_held as holds  # noqa: PLC0415 - as above
     from capture.pulse import State  # noqa: PLC0415 - as above
-    from desk.commands.record import judged  # noqa: PLC0415 - as above
+    from desk.commands.record import state_of  # noqa: PLC0415 - as above
 
-    now_ms = time.time_ns() // 1_000_000
-    state, pulse = judged(settings, now_ms)
+    state, pulse, now_ms, _running = state_of(settings)
     found = Standing("record", Condition.OFF)
     if pulse is not None:
         found = replace(

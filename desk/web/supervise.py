@@ -31,7 +31,7 @@ APART = 0x0800_0200 if sys.platform == "win32" else 0  # no console of its own, 
 RECORDER_LOCK = "recorder.lock"
 UP_S = 8.0  # how long is waited for a process to take its lock, or to say why it cannot
 STOP_S = 40.0
-POLL_S = 0.1
+POLL_S, UP_POLL_S = 0.1, 0.3
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Supervisor:
         while child.process.poll() is None and time.monotonic() < until:
             if self._is_up(job):
                 return
-            time.sleep(POLL_S)
+            time.sleep(UP_POLL_S)
 
     def _is_up(self, job: str) -> bool:
         """Say whether one that was started has come so far that it will not end again at once."""

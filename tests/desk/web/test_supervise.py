@@ -74,8 +74,8 @@ def test_a_recording_is_begun_paused_forgotten_from_and_ended(working: Served) -
     page = do(working, "started")
     assert page.status_code == 200, page.text
     assert "Recording has begun." in page.text
-    standing(working, '<span class="state good">Recording</span>', 20)
-    wait_until(lambda: working.client.get("/today/newest.jpg").status_code == 200, 20)
+    standing(working, '<span class="state good">Recording</span>', 60)
+    wait_until(lambda: working.client.get("/today/newest.jpg").status_code == 200, 60)
     picture = working.client.get("/today/newest.jpg")
     assert picture.headers["content-type"] == "image/jpeg"
     assert picture.content.startswith(b"\xff\xd8")
@@ -91,12 +91,12 @@ def test_a_recording_is_begun_paused_forgotten_from_and_ended(working: Served) -
 
 def test_a_killed_recorder_is_shown_as_one_that_broke_off(working: Served) -> None:
     do(working, "started")
-    standing(working, '<span class="state good">Recording</span>', 20)
+    standing(working, '<span class="state good">Recording</span>', 60)
     process_of(working, "record").send_signal(signal.SIGKILL)
     page = standing(working, "Recording broke off")
     assert "state bad" in page
     assert do(working, "started").status_code == 200, "it can be started again"
-    standing(working, '<span class="state good">Recording</span>', 20)
+    standing(working, '<span class="state good">Recording</span>', 60)
 
 
 def test_a_recorder_that_cannot_start_says_why(working: Served) -> None:
@@ -110,11 +110,11 @@ def test_a_recorder_that_cannot_start_says_why(working: Served) -> None:
 
 def test_a_recorder_that_hangs_is_shown_as_one_that_stands_still(working: Served) -> None:
     do(working, "started")
-    standing(working, '<span class="state good">Recording</span>', 20)
+    standing(working, '<span class="state good">Recording</span>', 60)
     process = process_of(working, "record")
     process.send_signal(signal.SIGSTOP)
     try:
-        standing(working, "Recording stands still", 25)
+        standing(working, "Recording stands still", 60)
     finally:
         process.send_signal(signal.SIGCONT)
 
@@ -122,7 +122,7 @@ def test_a_recorder_that_hangs_is_shown_as_one_that_stands_still(working: Served
 def test_a_watcher_is_begun_killed_and_ended(working: Served) -> None:
     assert "Nothing has been recorded yet" in do(working, "watching").text
     do(working, "started")
-    wait_until(lambda: working.client.get("/today/newest.jpg").status_code == 200, 20)
+    wait_until(lambda: working.client.get("/today/newest.jpg").status_code == 200, 60)
     do(working, "stopped")
     page = do(working, "watching")
     assert "Watching has begun." in page.text, page.text
@@ -155,7 +155,7 @@ def link_of(process: "subprocess.Popen[str]") -> str:
 def entered(link: str) -> Iterator[httpx.Client]:
     base = link.partition("/login")[0]
     client = httpx.Client(
-        base_url=base, headers={"origin": base}, trust_env=False, timeout=30, follow_redirects=True
+        base_url=base, headers={"origin": base}, trust_env=False, timeout=90, follow_redirects=True
     )
     with client:
         assert client.get(link).status_code == 200
@@ -173,7 +173,7 @@ def test_what_runs_goes_on_when_the_desk_is_killed_and_the_next_desk_finds_it(ov
         second = started(over.home)
         try:
             with entered(link_of(second)) as client:
-                wait_until(lambda: 'state good">Recording' in client.get("/today/live").text, 10)
+                wait_until(lambda: 'state good">Recording' in client.get("/today/live").text, 60)
                 assert "Recording has ended." in client.post("/do/stopped").text
             assert not is_held(over.home)
             second.send_signal(signal.SIGTERM)
