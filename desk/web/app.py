@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROOMS = (
     "today",
     "timeline",
-    # check
+    "check",
     # findings, watching, export
     "language",
     # wizard, setting, dock, overlay

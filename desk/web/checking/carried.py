@@ -54,11 +54,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A picture that the answer shows: its file in the folder, and its size in pixels."""
+    """A picture that the answer shows: its file in the folder, and its size in pixels.
+
+    `caption` is the key of the sentence beside it, empty for none, and `params` fill its places.
+    """
 
     name: str
     width: int
     height: int
+    caption: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Answer:
         told = {
             "finding": plain(self.finding),
             "time": _post_time(self.time),
-            "pictures": [[each.name, each.width, each.height] for each in self.pictures],
+            "pictures": [_drawn(each) for each in self.pictures],
             "figures": dict(self.figures),
             "address": self.address,
             "seconds": self.seconds,
@@ -104,11 +109,20 @@ class Answer:
         return cls(
             finding=finding(told["finding"]),
             time=_read_post_time(told["time"]),
-            pictures=tuple(Drawn(str(name), int(wide), int(high)) for name, wide, high in told["pictures"]),
+            pictures=tuple(_read_drawn(each) for each in told["pictures"]),
             figures={str(name): float(value) for name, value in told["figures"].items()},
             address=str(told["address"]),
             seconds=float(told["seconds"]),
         )
+
+
+def _drawn(each: Drawn) -> list[Any]:
+    return [each.name, each.width, each.height, each.caption, dict(each.params)]
+
+
+def _read_drawn(told: Any) -> Drawn:
+    name, wide, high, caption, params = told
+    return Drawn(str(name), int(wide), int(high), str(caption), {str(k): str(v) for k, v in params.items()})
 
 
 def plain(found: Finding) -> dict[str, Any]:

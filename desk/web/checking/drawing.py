@@ -37,17 +37,23 @@ class Drawing:
 def draw(folder: Path, store: Store, pictures: Path, pixels: Pixels, finding: Finding) -> Drawing:
     """Write what there is to see of a check into a folder. Without a likeness that is the post alone."""
     made = {"post.jpg": _fit(pixels, LARGE)}
+    captions: dict[str, tuple[str, dict[str, str]]] = {}
     figures: dict[str, float] = {}
     if finding.likeness in ALIKE and finding.stage is not None:
         found = explained.explain_pixels(store, pictures, pixels, finding)
         for name, values in _maps(found):
             made[f"map-{name}.png"] = _map(values, (found.post.shape[0], found.post.shape[1]))
             figures[name] = round(float(values.sum()), 4)
+            captions[f"map-{name}.png"] = f"desk.check.map-{name}", {"score": f"{figures[name]:.2f}"}
         if found.stage is not None:
             made["stage.jpg"] = _fit(found.stage, LARGE)
             made |= _laid(found.post, found.stage)
             made["small.png"] = thumbnail_test(found.post, found.stage)
-    return Drawing(tuple(_written(folder, name, each) for name, each in made.items()), figures)
+            captions["small.png"] = "desk.check.small", {}
+    return Drawing(
+        tuple(_written(folder, name, each, *captions.get(name, ("", {}))) for name, each in made.items()),
+        figures,
+    )
 
 
 def _maps(found: explained.Explained) -> Iterator[tuple[str, Floats]]:
@@ -109,7 +115,7 @@ def _padded(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", height: i
     return page
 
 
-def _written(folder: Path, name: str, pixels: Pixels) -> Drawn:
+def _written(folder: Path, name: str, pixels: Pixels, caption: str, params: dict[str, str]) -> Drawn:
     raw = io.BytesIO()
     picture = Image.fromarray(np.ascontiguousarray(pixels[..., ::-1]))
     if name.endswith(".jpg"):
@@ -117,4 +123,4 @@ def _written(folder: Path, name: str, pixels: Pixels) -> Drawn:
     else:
         picture.save(raw, "PNG")
     (folder / name).write_bytes(raw.getvalue())
-    return Drawn(name, pixels.shape[1], pixels.shape[0])
+    return Drawn(name, pixels.shape[1], pixels.shape[0], caption, params)

@@ -77,6 +77,7 @@ def _given(
         tell(step="fetch")
         with assembly.network(loaded) as net:
             found = linked.fetch(net.fetcher, request.link, Clock().now())
+        (folder / GIVEN).write_bytes(found.data)
         return found.data, "picture", found.time, found.url
     data = (folder / GIVEN).read_bytes()
     if not data:

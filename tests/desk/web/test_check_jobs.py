@@ -66,7 +66,7 @@ def test_a_post_made_from_a_stage_is_found_with_its_pictures(jobs: Jobs) -> None
     assert over
     assert ground
     assert (over.width, over.height) == (ground.width, ground.height)
-    assert not (job.folder / GIVEN).exists()
+    assert jobs.given(job.number) == picture_bytes(redrawn(drawing(11, 7)))
     assert job.folder.stat().st_mode & 0o077 == 0
 
 
