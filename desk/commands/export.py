@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import as_json as json_option
+from desk.answering import say, told
 from sakigake import errors, words
 
 if TYPE_CHECKING:
+    from sakigake.anchor.queue import Drained
     from sakigake.anchor.trust import Trust
     from sakigake.evidence.package import Exported
     from sakigake.model import Session
@@ -66,7 +69,8 @@ def _part(value: str | None, among: list[int], option: str) -> list[int]:
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help=words.text("export.output")
 )
-def export(  # noqa: PLR0917 - click passes by name
+@json_option()
+def export(  # noqa: PLR0915, PLR0917 - click passes by name; one step after the other
     session: str,
     stages: str,
     without_picture: str | None,
@@ -77,10 +81,11 @@ def export(  # noqa: PLR0917 - click passes by name
     no_stamp: bool,
     older_copy: bool,
     output: Path,
+    as_json: bool,
 ) -> None:
     """Write the package."""
     from capture.closing import is_closed
-    from desk import passphrase
+    from desk import passphrase, progress
     from desk.commands.check import read_posted
     from desk.sessions import find, open_store
     from sakigake import settings
@@ -116,31 +121,47 @@ def export(  # noqa: PLR0917 - click passes by name
         finding = check_picture(store, [found], post, posted, own_works.provide(loaded))
         compared = package.Post(post, extension_of(post).removeprefix("."), finding)
     stamp, why = (None, words.text("export.stamp-off")) if no_stamp else stamper(loaded, trusted)
-    done = package.export(
-        store,
-        found,
-        key=key,
-        pictures=loaded.pictures,
-        trust=trusted,
-        out=output,
-        chosen=chosen,
-        without_picture=hidden,
-        entry_only=bare,
-        post=compared,
-        stamp=stamp,
-    )
-    click.echo(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
+    with progress.busy("export"):
+        done = package.export(
+            store,
+            found,
+            key=key,
+            pictures=loaded.pictures,
+            trust=trusted,
+            out=output,
+            chosen=chosen,
+            without_picture=hidden,
+            entry_only=bare,
+            post=compared,
+            stamp=stamp,
+        )
+    say(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
     if done.untrusted:
-        click.echo(words.text("export.untrusted", count=done.untrusted))
+        say(words.text("export.untrusted", count=done.untrusted))
     if done.fingerprints:
-        click.echo(words.text("export.fingerprints", stages=", ".join(map(str, done.fingerprints))))
+        say(words.text("export.fingerprints", stages=", ".join(map(str, done.fingerprints))))
     _tell_blocks(done.blocks, blocks.waiting(store, found.id))
     if headless:
-        click.echo(words.text("export.headless"))
+        say(words.text("export.headless"))
     _tell_what_lacks(done, found.id, closed=is_closed(store, found) and not done.unsealed, behind=behind)
     if not done.stamped:
-        click.echo(words.text(_unstamped(done), why=why or words.text("export.no-answer"), timed=done.timed))
-    click.echo(words.text("export.look", page="index.html", path=done.path))
+        say(words.text(_unstamped(done), why=why or words.text("export.no-answer"), timed=done.timed))
+    say(words.text("export.look", page="index.html", path=done.path))
+    record = {
+        "path": str(done.path),
+        "session": found.id,
+        "stages": done.stages,
+        "timed": done.timed,
+        "tokens": done.tokens,
+        "untrusted_tokens": done.untrusted,
+        "stamped": done.stamped,
+        "forgotten": done.forgotten,
+        "unsealed": done.unsealed,
+        "blocks": done.blocks,
+        "closed": is_closed(store, found) and not done.unsealed,
+        "older_copy": behind,
+    }
+    told(record, as_json=as_json)
 
 
 def _unstamped(done: "Exported") -> str:
@@ -152,18 +173,18 @@ def _unstamped(done: "Exported") -> str:
 
 def _tell_what_lacks(done: "Exported", session: str, *, closed: bool, behind: bool) -> None:
     if done.forgotten:
-        click.echo(words.text("export.forgotten", count=done.forgotten))
+        say(words.text("export.forgotten", count=done.forgotten))
     if done.unsealed:
-        click.echo(words.text("export.unsealed", count=done.unsealed))
+        say(words.text("export.unsealed", count=done.unsealed))
     if behind:
-        click.echo(words.text("export.older-copy-done"))
+        say(words.text("export.older-copy-done"))
     elif not closed:
-        click.echo(words.text("export.open", session=session))
+        say(words.text("export.open", session=session))
 
 
 def _tell_blocks(held: int, promised: int) -> None:
     if held or promised:
-        click.echo(words.text("export.blocks", blocks=held, promised=promised))
+        say(words.text("export.blocks", blocks=held, promised=promised))
 
 
 def _is_behind(loaded: "Settings", store: "Store", session: "Session", *, allowed: bool) -> bool:
@@ -215,15 +236,18 @@ def asked_for(loaded: "Settings", trusted: "Trust", number: int) -> list[str]:
     return queue.choose(trusted, number, important=True) if anchoring and trusted.asked else []
 
 
-def ask_for_tokens(loaded: "Settings", trusted: "Trust", store: "Store", session: str) -> None:
+def ask_for_tokens(loaded: "Settings", trusted: "Trust", store: "Store", session: str) -> "Drained":
     """Ask now for what a session still waits for; what does not come stays queued. Under the recorder's lock."""
     from sakigake.anchor import blocks, calendars, queue
+    from sakigake.anchor.queue import Drained
     from sakigake.clock import Clock
 
     table = loaded.section("anchor")
+    drained = Drained()
     if table.get("enabled", True) and store.pending_jobs(session):
-        queue.drain(store, trusted, Clock(), DRAIN_S, timeout_s=float(table["timeout_s"]))
+        drained = queue.drain(store, trusted, Clock(), DRAIN_S, timeout_s=float(table["timeout_s"]))
     blocks.BlockWorker(store, calendars.load(loaded.tables), Clock()).drain(BLOCKS_S, session)
+    return drained
 
 
 def stamper(loaded: "Settings", trusted: "Trust") -> tuple[Callable[[bytes], bytes | None] | None, str]:

@@ -1,12 +1,12 @@
 """`sakigake verify`: check a package. Loads no image library and opens no socket."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Interval, Verdict
@@ -71,7 +71,7 @@ def verify(
         ctx.exit(error.exit_code)
     else:
         if as_json:
-            click.echo(json.dumps(_record(report, trusted) | _compared(compared), ensure_ascii=False))
+            answer(_record(report, trusted) | _compared(compared))
         else:
             _print(report, trusted)
             for each in compared:
@@ -95,12 +95,12 @@ def _certificate(path: Path) -> bytes:
 def _failed(error: errors.VerificationError, *, as_json: bool) -> None:
     if as_json:
         record = {
-            "schema_version": 1,
             "verdict": Verdict.FAILED.value,
             "code": error.code,
             "message": error.message(),
+            "hint": error.hint(),
         }
-        click.echo(json.dumps(record, ensure_ascii=False))
+        answer(record)
         return
     click.echo(words.text("verify.verdict.FAILED", message=error.message()))
     click.echo(f"  {error.hint()}")
@@ -218,7 +218,6 @@ def _compared(others: Any) -> dict[str, Any]:
 def _record(report: Any, trusted: "Trust") -> dict[str, Any]:
     stated = report.compared
     return {
-        "schema_version": 1,
         "verdict": report.verdict.value,
         "reasons": list(report.reasons),
         "ledger": report.ledger,

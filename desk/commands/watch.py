@@ -1,12 +1,12 @@
 """`sakigake watch`: sources of posts, what a person hands in, and the watcher itself."""
 
-import json
 import signal
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from desk.commands.watch_sources import SOURCE_COMMANDS
 from desk.needing import watch_parts
 from desk.saying import Console
@@ -170,7 +170,7 @@ def status(as_json: bool) -> int:
     if as_json:
         holes = [hole_json(hole) for hole in store.holes()]
         told = {"state": state.value, "pulse": asdict(pulse) if pulse else None, "holes": holes}
-        click.echo(json.dumps({"schema_version": 1, **told, **asdict(counts)}))
+        answer({**told, **asdict(counts)})
     else:
         _print_status(state.value, pulse, counts)
     return {State.NOT_RUNNING: 4, State.STALE: 1}.get(state, errors.EXIT_OK)

@@ -1,11 +1,12 @@
 """`sakigake watch add`, `list`, `pause`, `resume`, `remove`, `test` and `inbox`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import answer, say, told
+from desk.answering import as_json as json_option
 from desk.needing import watch_parts
 from sakigake import errors, words
 from sakigake.clock import iso
@@ -27,7 +28,8 @@ MOST_NAME = 100  # characters of a source's name
 @click.argument("kind", metavar="KIND")
 @click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
 @click.option("--name", metavar="NAME", help=words.text("watch.name-help"))
-def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
+@json_option()
+def add(kind: str, options: tuple[str, ...], name: str | None, as_json: bool) -> None:
     """Add a source and say what it sends out."""
     from desk.watching import open_watch
     from sakigake import settings
@@ -55,10 +57,17 @@ def add(kind: str, options: tuple[str, ...], name: str | None) -> None:
         each for each in (kind, *(f"{kind}-{n}" for n in range(2, len(taken) + 3))) if each not in taken
     )
     store.add_source(chosen, kind, config, Clock().now())
-    click.echo(words.text("watch.added", source=chosen, kind=kind))
+    say(words.text("watch.added", source=chosen, kind=kind))
     for line in described(info):
-        click.echo(f"    {line}")
-    click.echo(words.text("watch.added-next", source=chosen))
+        say(f"    {line}")
+    say(words.text("watch.added-next", source=chosen))
+    about = {
+        "sends": info.sent,
+        "terms": info.terms,
+        "clock": info.clock.value,
+        "tried_live": info.tried_live,
+    }
+    told({"name": chosen, "kind": kind, **about}, as_json=as_json)
 
 
 def _option(told: str) -> tuple[str, object]:
@@ -97,7 +106,7 @@ def list_sources(as_json: bool) -> None:
             "sources": [source_json(row) for row in rows],
             "holes": [hole_json(each) for each in holes],
         }
-        click.echo(json.dumps({"schema_version": 1, **told}))
+        answer(told, ascii_only=True)
         return
     for row in rows:
         click.echo(words.text("watch.row", source=plain(row.id), kind=row.kind, state=_state(row)))
@@ -139,16 +148,20 @@ def hole_line(hole: "HoleRow") -> str:
 
 @click.command("pause", help=words.text("watch.pause-help"))
 @click.argument("source")
-def pause(source: str) -> None:
+@json_option()
+def pause(source: str, as_json: bool) -> None:
     """Pause a source."""
     _pause(source, paused=True)
+    told({"name": source, "paused": True}, as_json=as_json)
 
 
 @click.command("resume", help=words.text("watch.resume-help"))
 @click.argument("source")
-def resume(source: str) -> None:
+@json_option()
+def resume(source: str, as_json: bool) -> None:
     """Resume a source."""
     _pause(source, paused=False)
+    told({"name": source, "paused": False}, as_json=as_json)
 
 
 def _pause(source: str, *, paused: bool) -> None:
@@ -157,12 +170,13 @@ def _pause(source: str, *, paused: bool) -> None:
     from sakigake.clock import Clock
 
     open_watch(settings.load()).pause_source(source, paused=paused, now=Clock().now())
-    click.echo(words.text("watch.paused" if paused else "watch.resumed", source=source))
+    say(words.text("watch.paused" if paused else "watch.resumed", source=source))
 
 
 @click.command("remove", help=words.text("watch.remove-help"))
 @click.argument("source")
-def remove(source: str) -> None:
+@json_option()
+def remove(source: str, as_json: bool) -> None:
     """Remove a source; its findings stay."""
     from desk.watching import open_watch
     from sakigake import settings
@@ -171,19 +185,22 @@ def remove(source: str) -> None:
     store = open_watch(settings.load())
     store.remove_source(source)
     retention.clean(store)
-    click.echo(words.text("watch.removed", source=source))
+    say(words.text("watch.removed", source=source))
+    told({"removed": source}, as_json=as_json)
 
 
 @click.command("test", help=words.text("watch.test-help"))
 @click.argument("source", required=False)
 @click.option("--alerts", is_flag=True, help=words.text("watch.test-alerts-help"))
-def test(source: str | None, alerts: bool) -> int:
+@json_option()
+def test(source: str | None, alerts: bool, as_json: bool) -> int:
     """Ask a source once without keeping anything, or send a trial message."""
     from sakigake import settings
 
     loaded = settings.load()
     if not source and not alerts:
         raise errors.UsageError("watch-test-what")
+    counts = None
     if source:
         from desk.watching import open_watch
 
@@ -198,8 +215,11 @@ def test(source: str | None, alerts: bool) -> int:
             finally:
                 made.close()
         pictures = sum(len(post.media) for post in posts)
-        click.echo(words.text("watch.tested", source=source, posts=len(posts), pictures=pictures))
-    return _trial_message(loaded) if alerts else errors.EXIT_OK
+        counts = {"name": source, "posts": len(posts), "pictures": pictures}
+        say(words.text("watch.tested", source=source, posts=len(posts), pictures=pictures))
+    code = _trial_message(loaded) if alerts else errors.EXIT_OK
+    told({"source": counts, "alerts_sent": code == errors.EXIT_OK if alerts else None}, as_json=as_json)
+    return code
 
 
 def _trial_message(loaded: "Settings") -> int:
@@ -214,16 +234,17 @@ def _trial_message(loaded: "Settings") -> int:
             code = error.exit_code
             click.echo(f"{receiver.shown}: {error.message()} {error.hint()}", err=True)
         else:
-            click.echo(words.text("watch.test-sent", receiver=receiver.shown))
+            say(words.text("watch.test-sent", receiver=receiver.shown))
     if not receivers:
-        click.echo(words.text("watch.no-receiver"))
+        say(words.text("watch.no-receiver"))
     return code
 
 
 @click.command("inbox", help=words.text("watch.inbox-help"))
 @click.argument("what", required=False, metavar="[LINK|FILE]")
 @click.option("--clipboard", is_flag=True, help=words.text("watch.clipboard-help"))
-def inbox(what: str | None, clipboard: bool) -> None:
+@json_option()
+def inbox(what: str | None, clipboard: bool, as_json: bool) -> None:
     """Hand in a link or a picture for the watcher to look at."""
     from desk.watching import open_watch
     from sakigake import settings
@@ -242,7 +263,8 @@ def inbox(what: str | None, clipboard: bool) -> None:
     fresh = [store.hand_in(post, now) for post in posts]
     if not any(fresh) and set(board.kept(loaded.home)) - before:
         board.let_go(posts[0], loaded.home)  # it was looked at before, and nobody will look at it again
-    click.echo(words.text("watch.handed-in" if any(fresh) else "watch.handed-in-before"))
+    say(words.text("watch.handed-in" if any(fresh) else "watch.handed-in-before"))
+    told({"posts": len(posts), "new": sum(map(bool, fresh))}, as_json=as_json)
 
 
 def _handed(taken: str | bytes, home: Path, now: "datetime") -> "Sequence[Post]":

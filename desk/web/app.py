@@ -25,6 +25,7 @@ from starlette.middleware import Middleware
 from desk.web import pages, static
 from desk.web.entrance import Entrance
 from desk.web.guard import Guard
+from desk.web.supervise import Supervisor
 from sakigake.errors import SakigakeError
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Desk:
     port: int
     nav: tuple[tuple[str, str], ...] = ()
     kept: dict[str, Any] = field(default_factory=dict)
+    supervisor: Supervisor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.supervisor = Supervisor(lambda: self.settings)
 
     @property
     def url(self) -> str:

@@ -70,7 +70,7 @@ def fill(template: str, **values: Any) -> str:
 def render(request: "Request", template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page, or a part of one."""
     desk, url = request.app.state.desk, request.url
-    back = f"{url.path}?{url.query}" if url.query and request.method == "GET" else url.path
+    back = url.path + (f"?{url.query}" if url.query else "") if request.method == "GET" else "/"
     return HTMLResponse(fill(template, here=url.path, back=back, nav=desk.nav, **values), status)
 
 

@@ -81,8 +81,8 @@ class Store(Protocol):
     def entry(self, session: str, seq: int) -> StoredEntry | None:
         """Return one entry."""
 
-    def last_entry(self, session: str) -> StoredEntry | None:
-        """Return the newest entry."""
+    def last_entry(self, session: str, kind: EntryType | None = None) -> StoredEntry | None:
+        """Return the newest entry, of all or of one type."""
 
     def forget(self, session: str, seqs: Sequence[int], entry: StoredEntry, files: Sequence[str]) -> bool:
         """Forget what opens the entries `seqs` and, in the same step, add `entry` and note `files` as forgotten.

@@ -106,11 +106,13 @@ class SqliteStore(SqliteFile, ProofTables, LabelTables):
         rows = self._read(f"SELECT {_ENTRY} FROM entries WHERE session = ? AND seq = ?", session, seq)  # noqa: S608
         return _entry(rows[0]) if rows else None
 
-    def last_entry(self, session: str) -> StoredEntry | None:
-        """Return the newest entry."""
+    def last_entry(self, session: str, kind: EntryType | None = None) -> StoredEntry | None:
+        """Return the newest entry, of all or of one type."""
+        condition = "session = ?" + (" AND type = ?" if kind else "")
         rows = self._read(
-            f"SELECT {_ENTRY} FROM entries WHERE session = ? ORDER BY seq DESC LIMIT 1",  # noqa: S608 - constant
+            f"SELECT {_ENTRY} FROM entries WHERE {condition} ORDER BY seq DESC LIMIT 1",  # noqa: S608 - constants
             session,
+            *([kind.value] if kind else []),
         )
         return _entry(rows[0]) if rows else None
 

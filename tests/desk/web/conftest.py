@@ -41,7 +41,7 @@ class Served:
 
     def stranger(self, **headers: str) -> httpx.Client:
         """Return a client that was not let in."""
-        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=20)
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=90)
 
     def link(self) -> str:
         """Return a fresh link that opens this desk once."""
@@ -57,20 +57,20 @@ def served(over: Settings) -> Iterator[Served]:
         thread = threading.Thread(target=server.run_on, args=(bound,), daemon=True)
         thread.start()
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not server.started:
                 assert thread.is_alive()
                 assert time.monotonic() < until
                 time.sleep(0.01)
             url = f"http://127.0.0.1:{bound.getsockname()[1]}"
             with httpx.Client(
-                base_url=url, headers={"origin": url}, trust_env=False, timeout=20, follow_redirects=True
+                base_url=url, headers={"origin": url}, trust_env=False, timeout=90, follow_redirects=True
             ) as client:
                 assert client.get(link()).status_code == 200
                 yield Served(over, app, url, client)
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
 
