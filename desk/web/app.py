@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 ROOMS = (
     "today",
     "timeline",
+    "play",
     "check",
     # findings, watching, export
     "language",

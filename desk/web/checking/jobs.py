@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from desk.web.checking.carried import GIVEN, Answer, Request
-from sakigake import copies, settings
+from desk.web.timeline.surroundings import surroundings
+from sakigake import copies
 from sakigake.errors import NotFoundError, UsageError
 
 AT_ONCE = 2
@@ -184,7 +185,7 @@ class Jobs:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
-            env=_environment(self._home),
+            env=surroundings(self._home),
             start_new_session=sys.platform != "win32",
         ) as process:
             job.process = process
@@ -222,13 +223,6 @@ def _told(state: State, line: str) -> State:
         )
     except (ValueError, KeyError, TypeError):
         return state
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """Return the surroundings of a process that is to find the same home and the same settings."""
-    if settings.load().home == home:
-        return dict(os.environ)
-    return {**os.environ, "SAKIGAKE_HOME": str(home)}
 
 
 def _kill(process: "subprocess.Popen[str]") -> None:

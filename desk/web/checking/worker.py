@@ -121,8 +121,8 @@ def _answer(  # noqa: PLR0917 - the steps of one job
     if told:
         found = with_claims(found, told)
     tell(step="draw")
-    drawn: Drawing = drawing.draw(folder, store, loaded.pictures, pixels, found)
-    Answer(found, told, drawn.pictures, drawn.figures, address, time.monotonic() - began).write(folder)
+    drawn: Drawing = drawing.draw(folder, store, loaded.pictures, pixels, found, request.lang)
+    Answer(found, told, drawn.pictures, address, time.monotonic() - began).write(folder)
     tell(step="done")
 
 

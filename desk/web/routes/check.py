@@ -82,7 +82,7 @@ async def begin(request: "Request") -> Response:
             asked = asking.read(told, pictured=data is not None)
             records = records_of(desk_of(request))
             chosen = () if asked.session in {"", "all"} else (records.session(asked.session).id,)
-            wanted = CheckRequest(name, asked.link, chosen, asked.stated, fetch=data is None)
+            wanted = CheckRequest(name, asked.link, chosen, asked.stated, data is None, words.language())
             job = jobs_of(desk_of(request)).start(wanted, data)
         except UsageError as error:
             return _form(request, 400, error, **told)
