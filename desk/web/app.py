@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 ROOMS = (
     "today",
     "timeline",
-    # check
+    "play",
+    "check",
     "findings",
     "watching",
     "export",

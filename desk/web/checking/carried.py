@@ -23,7 +23,7 @@ class Request:
     """What is to be compared. The picture lies beside it as `GIVEN`, unless it is to be fetched from `link`.
 
     `name` is what the picture was called, for messages only. `sessions` are ids, all when empty. `stated` is when it was
-    posted as a person says; with a picture, `link` is only read for the time that it tells.
+    posted as a person says; with a picture, `link` is only read for the time that it tells. `lang` is the language of words in the pictures.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Request:
     sessions: tuple[str, ...]
     stated: Interval
     fetch: bool
+    lang: str = "en"
 
     def write(self, folder: Path) -> None:
         """Leave it for the process that compares."""
@@ -40,6 +41,7 @@ class Request:
             "sessions": list(self.sessions),
             "stated": _times(self.stated),
             "fetch": self.fetch,
+            "lang": self.lang,
         }
         (folder / REQUEST).write_text(json.dumps(told), encoding="utf-8")
 
@@ -48,30 +50,39 @@ class Request:
         """Read it back."""
         told = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
         return cls(
-            told["name"], told["link"], tuple(told["sessions"]), _interval(told["stated"]), told["fetch"]
+            name=told["name"],
+            link=told["link"],
+            sessions=tuple(told["sessions"]),
+            stated=_interval(told["stated"]),
+            fetch=told["fetch"],
+            lang=told["lang"],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A picture that the answer shows: its file in the folder, and its size in pixels."""
+    """A picture that the answer shows: its file in the folder, and its size in pixels.
+
+    `caption` is the key of the sentence beside it, empty for none, and `params` fill its places.
+    """
 
     name: str
     width: int
     height: int
+    caption: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The finding, where the post's time was read (None: stated by hand, or not known), and what there is to look at.
 
-    `figures` are the numbers that the pictures rest on, by name. `seconds` is how long it took.
+    `address` is where the picture was fetched, if it was. `seconds` is how long it all took.
     """
 
     finding: Finding
     time: PostTime | None = None
     pictures: tuple[Drawn, ...] = ()
-    figures: Mapping[str, float] = field(default_factory=dict)
     address: str = ""
     seconds: float = 0.0
 
@@ -88,8 +99,7 @@ class Answer:
         told = {
             "finding": plain(self.finding),
             "time": _post_time(self.time),
-            "pictures": [[each.name, each.width, each.height] for each in self.pictures],
-            "figures": dict(self.figures),
+            "pictures": [_drawn(each) for each in self.pictures],
             "address": self.address,
             "seconds": self.seconds,
         }
@@ -104,11 +114,19 @@ class Answer:
         return cls(
             finding=finding(told["finding"]),
             time=_read_post_time(told["time"]),
-            pictures=tuple(Drawn(str(name), int(wide), int(high)) for name, wide, high in told["pictures"]),
-            figures={str(name): float(value) for name, value in told["figures"].items()},
+            pictures=tuple(_read_drawn(each) for each in told["pictures"]),
             address=str(told["address"]),
             seconds=float(told["seconds"]),
         )
+
+
+def _drawn(each: Drawn) -> list[Any]:
+    return [each.name, each.width, each.height, each.caption, dict(each.params)]
+
+
+def _read_drawn(told: Any) -> Drawn:
+    name, wide, high, caption, params = told
+    return Drawn(str(name), int(wide), int(high), str(caption), {str(k): str(v) for k, v in params.items()})
 
 
 def plain(found: Finding) -> dict[str, Any]:

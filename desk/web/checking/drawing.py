@@ -1,10 +1,9 @@
-"""What the page of a check shows to look at: drawn by the process that compares, encoded anew, without any text in it.
+"""What the page of a check shows to look at: drawn by the process that compares, encoded anew.
 
-The pictures themselves come from `watch.explained`; here they are brought to a size for a page and written.
+The pictures that explain come from `watch.explaining`, with their captions; here those are chosen that a page shows.
 """
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,108 +12,59 @@ import numpy as np
 from PIL import Image
 
 from desk.web.checking.carried import Drawn
-from sakigake.fingerprint.views import Floats, Pixels
+from sakigake.fingerprint.views import Pixels
 from sakigake.model import Finding
 from sakigake.store.protocol import Store
-from watch import explained
+from watch.explaining import everything, gathering
+from watch.explaining.letters import shipped
 from watch.finding import ALIKE
 
-LARGE, MAP = 960, 480  # longer sides in pixels
-SMALL = (8, 16, 32, 64)  # of the thumbnail test
-SHOWN_SMALL = 160  # each of them is shown as large as this
-_GAP, _PAPER = 8, 255
+LARGE = 960  # longer side of a picture in pixels
+# In the order in which a page shows them; what it draws itself (slider, in turn, the line of time) is left out.
+SHOWN = (
+    "aligned-post.png",
+    "aligned-stage.png",
+    "thumbnails.png",
+    "maps.png",
+    "chance-closest.png",
+    "chance-median.png",
+    "superset.png",
+)
 QUALITY = 88
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The pictures that were written, and the numbers behind them by name."""
+    """The pictures that were written."""
 
     pictures: tuple[Drawn, ...]
-    figures: dict[str, float]
 
 
-def draw(folder: Path, store: Store, pictures: Path, pixels: Pixels, finding: Finding) -> Drawing:
+def draw(  # noqa: PLR0917 - all that a picture is made from
+    folder: Path, store: Store, pictures: Path, pixels: Pixels, finding: Finding, lang: str
+) -> Drawing:
     """Write what there is to see of a check into a folder. Without a likeness that is the post alone."""
-    made = {"post.jpg": _fit(pixels, LARGE)}
-    figures: dict[str, float] = {}
+    made = [_written(folder, "post.jpg", pixels)]
     if finding.likeness in ALIKE and finding.stage is not None:
-        found = explained.explain_pixels(store, pictures, pixels, finding)
-        for name, values in _maps(found):
-            made[f"map-{name}.png"] = _map(values, (found.post.shape[0], found.post.shape[1]))
-            figures[name] = round(float(values.sum()), 4)
-        if found.stage is not None:
-            made["stage.jpg"] = _fit(found.stage, LARGE)
-            made |= _laid(found.post, found.stage)
-            made["small.png"] = thumbnail_test(found.post, found.stage)
-    return Drawing(tuple(_written(folder, name, each) for name, each in made.items()), figures)
-
-
-def _maps(found: explained.Explained) -> Iterator[tuple[str, Floats]]:
-    maps = found.maps
-    for name, values in (("layout", maps.layout), ("edges", maps.edges), ("colours", maps.colours)):
-        if values is not None:
-            yield name, values
-
-
-def _laid(post: Pixels, stage: Pixels) -> dict[str, Pixels]:
-    """Return both pictures at one size, as they lie on each other, and where they differ."""
-    ground = _fit(stage, LARGE)
-    size = (ground.shape[1], ground.shape[0])
-    over = np.asarray(cv2.resize(post, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return {"laid-stage.jpg": ground, "laid-post.jpg": over}
-
-
-def thumbnail_test(post: Pixels, stage: Pixels) -> Pixels:
-    """Return both pictures at 8, 16, 32 and 64 pixels, the post above, the stage below, each shown as large as the others."""
-    rows = []
-    for pixels in (post, stage):
-        cells = []
-        for side in SMALL:
-            small = _fit(pixels, side)
-            shown = _size(pixels, SHOWN_SMALL)
-            cells.append(
-                _padded(cv2.resize(small, shown, interpolation=cv2.INTER_NEAREST), SHOWN_SMALL, SHOWN_SMALL)
-            )
-        rows.append(np.concatenate(cells, axis=1))
-    return np.concatenate(rows, axis=0)
-
-
-def _map(values: Floats, shape: tuple[int, int]) -> Pixels:
-    """Return a map in the shape of the post: black for none, white for its best cell; what disagrees is black too."""
-    agreed = np.maximum(values, 0)
-    grey = np.rint(255 * np.sqrt(agreed / max(float(agreed.max()), 1e-9))).astype(np.uint8)
-    scale = MAP / max(shape)
-    size = max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
-    large = cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8)
-
-
-def _size(pixels: Pixels, longest: int) -> tuple[int, int]:
-    scale = longest / max(pixels.shape[:2])
-    return max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-
-
-def _fit(pixels: Pixels, longest: int) -> Pixels:
-    """Return a picture with its longer side no longer than this; a smaller one stays as it is."""
-    if max(pixels.shape[:2]) <= longest:
-        return pixels
-    return np.asarray(cv2.resize(pixels, _size(pixels, longest), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _padded(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", height: int, width: int) -> Pixels:
-    page = np.full((height + _GAP, width + _GAP, 3), _PAPER, np.uint8)
-    top, left = (height - pixels.shape[0]) // 2, (width - pixels.shape[1]) // 2
-    page[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-    return page
+        material = gathering.gather(store, pictures, pixels, finding)
+        if material.stage is not None:
+            made.append(_written(folder, "stage.jpg", material.stage))
+        explained = everything.explain_all(material, shipped(), (lang,))
+        for name in SHOWN:
+            if (data := explained.files.get(name)) is not None:
+                caption = explained.captions[name]
+                (folder / name).write_bytes(data)
+                with Image.open(io.BytesIO(data)) as shown:
+                    width, height = shown.size
+                params = {key: str(value) for key, value in caption.params.items()}
+                made.append(Drawn(name, width, height, caption.key, params))
+    return Drawing(tuple(made))
 
 
 def _written(folder: Path, name: str, pixels: Pixels) -> Drawn:
-    raw = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(pixels[..., ::-1]))
-    if name.endswith(".jpg"):
-        picture.save(raw, "JPEG", quality=QUALITY)
-    else:
-        picture.save(raw, "PNG")
-    (folder / name).write_bytes(raw.getvalue())
-    return Drawn(name, pixels.shape[1], pixels.shape[0])
+    """Write a picture, its longer side no longer than `LARGE`; a smaller one stays as large as it is."""
+    scale = min(1.0, LARGE / max(pixels.shape[:2]))
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    small = pixels if scale == 1 else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    Image.fromarray(np.ascontiguousarray(small[..., ::-1])).save(folder / name, "JPEG", quality=QUALITY)
+    return Drawn(name, size[0], size[1])

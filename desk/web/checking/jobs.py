@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from desk.web.checking.carried import GIVEN, Answer, Request
-from sakigake import copies, settings
+from desk.web.timeline.surroundings import surroundings
+from sakigake import copies
 from sakigake.errors import NotFoundError, UsageError
 
 AT_ONCE = 2
@@ -106,6 +107,16 @@ class Jobs:
                 raise NotFoundError("check-gone")
             return job
 
+    def given(self, number: str) -> bytes:
+        """Return the picture of a check as it was given or fetched; raises NotFoundError.
+
+        For whoever makes evidence of it: it is hostile until it was decoded in a process of its own.
+        """
+        try:
+            return (self.get(number).folder / GIVEN).read_bytes()
+        except OSError as error:
+            raise NotFoundError("check-gone") from error
+
     def newest(self) -> list[Job]:
         """Return the checks that are kept, the newest first."""
         with self._lock:
@@ -174,7 +185,7 @@ class Jobs:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
-            env=_environment(self._home),
+            env=surroundings(self._home),
             start_new_session=sys.platform != "win32",
         ) as process:
             job.process = process
@@ -198,8 +209,6 @@ class Jobs:
             job.state = replace(job.state, step="done")
         except (OSError, ValueError, KeyError, TypeError):
             job.state = replace(job.state, error="check-broke")
-        with suppress(OSError):  # the picture as it was given is of no more use
-            (job.folder / GIVEN).unlink(missing_ok=True)
 
 
 def _told(state: State, line: str) -> State:
@@ -214,13 +223,6 @@ def _told(state: State, line: str) -> State:
         )
     except (ValueError, KeyError, TypeError):
         return state
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """Return the surroundings of a process that is to find the same home and the same settings."""
-    if settings.load().home == home:
-        return dict(os.environ)
-    return {**os.environ, "SAKIGAKE_HOME": str(home)}
 
 
 def _kill(process: "subprocess.Popen[str]") -> None:

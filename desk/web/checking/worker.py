@@ -77,6 +77,7 @@ def _given(
         tell(step="fetch")
         with assembly.network(loaded) as net:
             found = linked.fetch(net.fetcher, request.link, Clock().now())
+        (folder / GIVEN).write_bytes(found.data)
         return found.data, "picture", found.time, found.url
     data = (folder / GIVEN).read_bytes()
     if not data:
@@ -120,8 +121,8 @@ def _answer(  # noqa: PLR0917 - the steps of one job
     if told:
         found = with_claims(found, told)
     tell(step="draw")
-    drawn: Drawing = drawing.draw(folder, store, loaded.pictures, pixels, found)
-    Answer(found, told, drawn.pictures, drawn.figures, address, time.monotonic() - began).write(folder)
+    drawn: Drawing = drawing.draw(folder, store, loaded.pictures, pixels, found, request.lang)
+    Answer(found, told, drawn.pictures, address, time.monotonic() - began).write(folder)
     tell(step="done")
 
 

@@ -43,6 +43,13 @@ class Records:
             raise SakigakeError("store-frozen", path=self._settings.home)
         return self.store
 
+    def close(self) -> None:
+        """Let go of the store."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
     def sessions(self) -> list[Session]:
         """Return all sessions, the newest first; none when nothing was recorded."""
         with suppress(NotFoundError):

@@ -57,16 +57,16 @@ def test_a_post_made_from_a_stage_is_found_with_its_pictures(jobs: Jobs) -> None
     assert found.likeness in {Likeness.STRONG, Likeness.SOME}
     assert found.order is Order.DRAFT_FIRST
     names = {each.name for each in job.answer.pictures}
-    assert {"post.jpg", "stage.jpg", "laid-post.jpg", "laid-stage.jpg"} <= names
-    assert {"map-layout.png", "map-edges.png", "map-colours.png"} <= names
+    assert {"post.jpg", "stage.jpg", "aligned-post.png", "aligned-stage.png"} <= names
+    assert {"thumbnails.png", "maps.png", "chance-closest.png", "superset.png"} <= names
     for each in job.answer.pictures:
         with Image.open(jobs.picture(job.number, each.name)) as shown:
             assert shown.size == (each.width, each.height)
-    over, ground = job.answer.picture("laid-post"), job.answer.picture("laid-stage")
+    over, ground = job.answer.picture("aligned-post"), job.answer.picture("aligned-stage")
     assert over
     assert ground
     assert (over.width, over.height) == (ground.width, ground.height)
-    assert not (job.folder / GIVEN).exists()
+    assert jobs.given(job.number) == picture_bytes(redrawn(drawing(11, 7)))
     assert job.folder.stat().st_mode & 0o077 == 0
 
 

@@ -125,10 +125,15 @@ def test_a_request_and_an_answer_come_back_as_they_were(tmp_path: Path) -> None:
     )
     time = PostTime(Stamp(at(0), ClockClass.PLATFORM, "x-status-id"), None)
     answer = Answer(
-        found, time, (Drawn("post.jpg", 4, 3), Drawn("chance-1.jpg", 1, 1)), {"scale": 0.5}, "a", 1.5
+        found,
+        time,
+        (Drawn("post.jpg", 4, 3, "desk.check.x", {"a": "<b>"}), Drawn("chance-1.jpg", 1, 1)),
+        {"scale": 0.5},
+        "a",
+        1.5,
     )
     answer.write(tmp_path)
     assert Answer.read(tmp_path) == answer
-    assert answer.picture("post") == Drawn("post.jpg", 4, 3)
+    assert answer.picture("post") == answer.pictures[0]
     assert answer.picture("stage") is None
     assert answer.many("chance-") == [Drawn("chance-1.jpg", 1, 1)]
