@@ -5,10 +5,13 @@ Without scripts every step is a page of its own, so that going back in the brows
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from sakigake.errors import UsageError
+
+if TYPE_CHECKING:
+    from starlette.datastructures import ImmutableMultiDict
 
 KINDS = ("order", "process")
 AUDIENCES = ("self", "platform", "client", "lawyer", "public")
@@ -17,16 +20,6 @@ MOST_SESSION = 64
 MOST_DIGITS = 9
 MOST_CHOICE = 40_000  # characters of a list of stages
 MOST_THUMBS = 96  # of a long session, spread over it
-
-
-class Query(Protocol):
-    """The fields of an address or a form."""
-
-    def get(self, key: str, default: str = "", /) -> object:
-        """Return one field."""
-
-    def getlist(self, key: str, /) -> Sequence[object]:
-        """Return all fields of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ class Wanted:
         return urlencode({name: value for name, value in fields.items() if value})
 
 
-def read(query: Query) -> Wanted:
+def read(query: "ImmutableMultiDict[str, Any]") -> Wanted:
     """Return what an address or a form says; what is odd in it counts as not said."""
     finding = _number(query.get("finding", ""))
     kind, audience = str(query.get("kind", "")), str(query.get("audience", ""))
@@ -75,7 +68,7 @@ def read(query: Query) -> Wanted:
     )
 
 
-def chosen(query: Query, known: Sequence[int]) -> tuple[int, ...]:
+def chosen(query: "ImmutableMultiDict[str, Any]", known: Sequence[int]) -> tuple[int, ...]:
     """Return the stages that were ticked (`stage`, several) and written (`stages`, as 3,7-9), in drawing order.
 
     Raises UsageError for a text that is no list, and for numbers that are no stages of the session.

@@ -133,7 +133,7 @@ def test_a_token_goes_into_the_keyring_and_nowhere_else(
 
     monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
     before = keyring.get_keyring()
-    keyring.set_keyring(FileKeyring())
+    keyring.set_keyring(FileKeyring())  # type: ignore[no-untyped-call]
     try:
         _tokens_are_kept(desk)
     finally:
