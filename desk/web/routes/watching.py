@@ -132,9 +132,10 @@ async def inbox(request: "Request") -> "Response":
 
     fields, now = await pages.form(request), Clock().now()
     settings, fresh = desk_of(request).settings, 0
-    text, upload = fields.get("links", ""), fields.get("picture")
+    upload = fields.get("picture")
     raw = b"" if upload is None or isinstance(upload, str) else await upload.read()
-    links = str(text)[:MOST_TEXT].strip()
+    links = str(fields.get("links", ""))[:MOST_TEXT].strip()
+    await fields.close()  # what was uploaded lay in a file of the system's
     if links or not raw:
         posts = handed.from_text(links, now)
         fresh += await run_in_threadpool(handing.hand_in, settings, posts, now)
