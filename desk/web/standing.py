@@ -94,7 +94,7 @@ class Standing:
 
 def recorder(settings: "Settings", ended: Ended | None = None) -> Standing:
     """Return how the recorder of these records is; `ended` is how the last one that the desk started did."""
-    from capture.lock import START_FILE  # noqa: PLC0415 - no page without a need of them loads these
+    from capture.lock import LOCK_FILE, START_FILE  # noqa: PLC0415 - no page without a need of them loads these
     from capture.lock import is_held as holds  # noqa: PLC0415 - as above
     from capture.pulse import State  # noqa: PLC0415 - as above
     from desk.commands.record import state_of  # noqa: PLC0415 - as above
