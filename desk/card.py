@@ -6,6 +6,7 @@ then other explanations, then what it does not show. Nothing here weighs the two
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from desk.watching import basis
@@ -40,7 +41,7 @@ class Card:
     order_why: str
     draft: Interval
     draft_rests: str
-    claimed: Any
+    claimed: datetime | None
     post: Interval
     post_rests: tuple[Rest, ...]
     likeness: str
