@@ -10,14 +10,16 @@ from datetime import datetime
 from pathlib import Path
 
 from desk import reviewing
-from desk.sessions import find, open_store
 from desk.watching import open_watch
 from desk.web.exporting import wanted as choice
 from desk.web.exporting.wanted import Wanted
+from desk.web.timeline.naming import named
+from desk.web.timeline.records import Records
 from sakigake.clock import from_ms
 from sakigake.errors import NotFoundError, UsageError
+from sakigake.labels import shown as labelled
+from sakigake.model import EntryType
 from sakigake.settings import Settings
-from sakigake.timeline.reading import is_forgotten, stages
 from watch.sanitise import kind_of
 from watch.store.records import FindingRow
 
@@ -29,19 +31,19 @@ MOST_SAME = 1000
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A session to choose. `stages` are the entry numbers of those that still have their picture."""
+    """A session to choose, with the title that a person gave it."""
 
     id: str
     started: datetime
-    stages: tuple[int, ...]
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage to tick: when it was recorded by the computer's clock, and whether the finding cannot go without it."""
+    """A stage to tick: its name, when it was recorded by the computer's clock, and whether the finding needs it."""
 
     number: int
-    place: int
+    name: str
     claimed: datetime
     needed: bool
     ticked: bool
@@ -49,31 +51,22 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The stages of a session: those with a thumbnail, how many there are, and what cannot be left out."""
+    """The stages of a session: those with a thumbnail, all there are, and what cannot be left out."""
 
     session: Recorded
+    stages: tuple[int, ...]
     shown: tuple[Stage, ...]
     needed: tuple[int, ...]
     entries: int
 
 
-def sessions(settings: Settings) -> list[Recorded]:
+def sessions(records: Records) -> list[Recorded]:
     """Return the newest sessions that have stages, the newest first; none when nothing was recorded."""
-    try:
-        store = open_store(settings)
-    except NotFoundError:
-        return []
-    found: list[Recorded] = []
-    with closing(store):
-        for session in reversed(store.sessions()):
-            numbers = tuple(
-                entry.seq for stored, entry in stages(store, session.id) if not is_forgotten(stored)
-            )
-            if numbers:
-                found.append(Recorded(session.id, session.started, numbers))
-            if len(found) == MOST_SESSIONS:
-                break
-    return found
+    found = [
+        each for each in records.sessions() if records.store.last_entry(each.id, EntryType.STAGE) is not None
+    ]
+    titles = records.store.titles() if found else {}
+    return [Recorded(each.id, each.started, titles.get(each.id, "")) for each in found[:MOST_SESSIONS]]
 
 
 def finding_of(settings: Settings, wanted: Wanted) -> FindingRow | None:
@@ -84,40 +77,43 @@ def finding_of(settings: Settings, wanted: Wanted) -> FindingRow | None:
         return store.finding(wanted.finding)
 
 
-def look(settings: Settings, wanted: Wanted, ticked: tuple[int, ...] | None) -> Choice:
+def look(records: Records, wanted: Wanted, row: FindingRow | None, ticked: tuple[int, ...] | None) -> Choice:
     """Return the stages to choose from; `ticked` are those chosen so far, None before anything was.
 
-    Raises NotFoundError for a session that is not there.
+    `row` is the finding that the package is about. Raises NotFoundError for a session that is not there.
     """
-    with closing(open_store(settings)) as store:
-        session = find(store, wanted.session)
-        kept = [(stored, entry) for stored, entry in stages(store, session.id) if not is_forgotten(stored)]
-        last = store.last_entry(session.id)
-    known = [entry.seq for _, entry in kept]
-    needed = _needed(finding_of(settings, wanted), known) if wanted.kind == "order" else ()
+    reel = records.reel(records.session(wanted.session))
+    shots = [shot for shot in reel.shots if shot.file]  # of the others only the entry is left
+    known = tuple(shot.seq for shot in shots)
+    needed = _needed(row, known) if wanted.kind == "order" else ()
     on = set(choice.suggested(wanted, known, needed) if ticked is None else ticked) | set(needed)
     shown = set(choice.spread(known, needed))
+    labels = labelled(records.store.labels(reel.session.id))
     return Choice(
-        Recorded(session.id, session.started, tuple(known)),
+        Recorded(reel.session.id, reel.session.started, records.store.titles().get(reel.session.id, "")),
+        known,
         tuple(
-            Stage(entry.seq, place, from_ms(entry.wall), entry.seq in needed, entry.seq in on)
-            for place, (_, entry) in enumerate(kept, start=1)
-            if entry.seq in shown
+            Stage(
+                shot.seq,
+                named(labels.get(shot.seq)),
+                from_ms(shot.at),
+                shot.seq in needed,
+                shot.seq in on,
+            )
+            for shot in shots
+            if shot.seq in shown
         ),
         needed,
-        last.seq + 1 if last else 0,
+        reel.entries,
     )
 
 
-def _needed(row: FindingRow | None, known: list[int]) -> tuple[int, ...]:
+def _needed(row: FindingRow | None, known: tuple[int, ...]) -> tuple[int, ...]:
     """Return the stages that a finding rests on: the best fitting and those that fit nearly as well."""
     if row is None:
         return ()
-    detail = json.loads(row.new.detail)
-    ends = detail.get("stage_range") or []
-    if not ends:
-        return ()
-    return tuple(seq for seq in known if ends[0] <= seq <= ends[1])
+    ends = json.loads(row.new.detail).get("stage_range") or []
+    return tuple(seq for seq in known if ends[0] <= seq <= ends[1]) if ends else ()
 
 
 def place(settings: Settings) -> Path:
@@ -149,12 +145,11 @@ def out(settings: Settings, folder: str, name: str) -> Path:
     raise UsageError("export-name-odd", name=name)
 
 
-def post_arguments(settings: Settings, wanted: Wanted) -> tuple[list[str], Path | None]:
+def post_arguments(settings: Settings, row: FindingRow | None) -> tuple[list[str], Path | None]:
     """Return how the command is told of the post of a finding, and the picture that was put down for it.
 
     Raises NotFoundError when no copy of the post was kept.
     """
-    row = finding_of(settings, wanted) if wanted.kind == "order" else None
     if row is None:
         return [], None
     data = reviewing.picture(settings, row)

@@ -6,12 +6,9 @@ from collections import OrderedDict
 from contextlib import closing
 
 from desk import reviewing
-from desk.sessions import open_store
 from desk.watching import open_watch
-from desk.web.timeline.thumbs import Copies
-from sakigake.errors import NotFoundError, VerificationError
+from sakigake.errors import NotFoundError
 from sakigake.settings import Settings
-from sakigake.timeline.entry import parse_picture
 
 SIDES = (320, 960)  # longer sides in pixels: in the list, on the page of one
 MOST_HELD = 60
@@ -53,22 +50,6 @@ class Pictures:
         """Let go of all of them."""
         with self._lock:
             self._held.clear()
-
-
-def stage(settings: Settings, copies: Copies, session: str, seq: int, side: int) -> bytes:
-    """Return a JPEG of a recorded stage, of the sides that copies are made in.
-
-    Raises NotFoundError when it is not there, or its picture is not (any more).
-    """
-    with closing(open_store(settings)) as store:
-        stored = store.entry(session, seq)
-    if stored is None or stored.opening is None:
-        raise NotFoundError("copy-gone")
-    try:
-        picture = parse_picture(stored.opening)
-    except VerificationError as error:
-        raise NotFoundError("copy-gone") from error
-    return copies.get(picture.file, side)
 
 
 def redrawn(data: bytes, side: int) -> bytes:

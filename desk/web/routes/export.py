@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from desk.web.app import Desk
     from desk.web.exporting.jobs import Jobs
     from desk.web.exporting.wanted import Wanted
-    from sakigake.settings import Settings
+    from watch.store.records import FindingRow
 
 NAV = ("/export", "desk.export.nav")
 MOST_DIGITS = 9
@@ -28,15 +28,16 @@ MOST_CHECK = 64
 def begin(request: "Request") -> Response:
     """Ask which record, which of the two reports, and who it is for."""
     from desk.web.exporting import steps, wanted  # noqa: PLC0415 - the desk starts without it
+    from desk.web.timeline.records import records_of  # noqa: PLC0415
 
-    settings = desk_of(request).settings
-    asked = _completed(settings, wanted.read(request.query_params))
+    desk = desk_of(request)
+    asked, _ = _completed(desk, wanted.read(request.query_params))
     return pages.render(
         request,
         "export.html.j2",
         wanted=asked,
         check=request.query_params.get("check", "")[:MOST_CHECK],
-        sessions=steps.sessions(settings),
+        sessions=steps.sessions(records_of(desk)),
         kinds=[
             (slug, words.text(f"desk.export.kind.{slug}"), words.text(f"desk.export.kind-about.{slug}"))
             for slug in wanted.KINDS
@@ -55,12 +56,14 @@ def begin(request: "Request") -> Response:
 def choose(request: "Request") -> Response:
     """Show the stages, to be ticked."""
     from desk.web.exporting import steps, wanted  # noqa: PLC0415
+    from desk.web.timeline.records import records_of  # noqa: PLC0415
 
-    settings = desk_of(request).settings
-    asked = _completed(settings, wanted.read(request.query_params))
-    known = steps.look(settings, asked, None).session.stages
-    ticked = wanted.chosen(request.query_params, known) if "stages" in request.query_params else None
-    seen = steps.look(settings, asked, ticked)
+    desk = desk_of(request)
+    asked, row = _completed(desk, wanted.read(request.query_params))
+    seen = steps.look(records_of(desk), asked, row, None)
+    ticked = wanted.chosen(request.query_params, seen.stages) if "stages" in request.query_params else None
+    if ticked is not None:
+        seen = steps.look(records_of(desk), asked, row, ticked)
     thumbed = {each.number for each in seen.shown}
     return pages.render(
         request,
@@ -68,7 +71,7 @@ def choose(request: "Request") -> Response:
         wanted=asked,
         choice=seen,
         unseen=wanted.ranges([each for each in ticked or () if each not in thumbed]),
-        more=len(seen.session.stages) > len(seen.shown),
+        more=len(seen.stages) > len(seen.shown),
         every=ticked is None and asked.kind == "process",
     )
 
@@ -76,15 +79,13 @@ def choose(request: "Request") -> Response:
 def preview(request: "Request") -> Response:
     """Show what goes into the package and what does not, before anything is written."""
     from desk.web.exporting import steps, wanted  # noqa: PLC0415
+    from desk.web.timeline.records import records_of  # noqa: PLC0415
 
-    settings = desk_of(request).settings
-    asked = _completed(settings, wanted.read(request.query_params))
-    seen = steps.look(settings, asked, None)
-    picked = (
-        seen.session.stages
-        if request.query_params.get("every") == "1"
-        else wanted.chosen(request.query_params, seen.session.stages)
-    )
+    desk = desk_of(request)
+    asked, row = _completed(desk, wanted.read(request.query_params))
+    seen = steps.look(records_of(desk), asked, row, None)
+    every = request.query_params.get("every") == "1"
+    picked = seen.stages if every else wanted.chosen(request.query_params, seen.stages)
     asked = wanted.with_needed(replace(asked, stages=picked), seen.needed)
     if not asked.stages:
         raise UsageError("export-no-stage-chosen")
@@ -100,17 +101,18 @@ def preview(request: "Request") -> Response:
             (name, words.text(f"desk.export.inside.{key}", count=count))
             for name, key, count in wanted.contents(asked, counts)
         ],
-        closed=len(seen.session.stages) - len(asked.stages),
-        folder=str(steps.place(settings)),
+        closed=len(seen.stages) - len(asked.stages),
+        folder=str(steps.place(desk.settings)),
         name=wanted.file_name(asked),
         stages=wanted.ranges(asked.stages),
-        stamps=bool(settings.section("anchor").get("enabled", True)),
+        stamps=bool(desk.settings.section("anchor").get("enabled", True)),
     )
 
 
 async def write(request: "Request") -> Response:
     """Begin to write the package."""
     from desk.web.exporting import steps, wanted  # noqa: PLC0415
+    from desk.web.timeline.records import records_of  # noqa: PLC0415
 
     desk, fields = desk_of(request), await pages.form(request)
     asked = wanted.read(fields)
@@ -118,10 +120,10 @@ async def write(request: "Request") -> Response:
         raise UsageError("export-not-read")
 
     def start() -> str:
-        this = _completed(desk.settings, asked)
-        seen = steps.look(desk.settings, this, None)
+        this, row = _completed(desk, asked)
+        seen = steps.look(records_of(desk), this, row, None)
         whole = wanted.with_needed(
-            replace(this, session=seen.session.id, stages=wanted.chosen(fields, seen.session.stages)),
+            replace(this, session=seen.session.id, stages=wanted.chosen(fields, seen.stages)),
             seen.needed,
         )
         if not whole.stages:
@@ -131,7 +133,7 @@ async def write(request: "Request") -> Response:
             str(fields.get("folder", "")),
             str(fields.get("name", "") or wanted.file_name(whole)),
         )
-        post, given = steps.post_arguments(desk.settings, whole)
+        post, given = steps.post_arguments(desk.settings, row if whole.kind == "order" else None)
         stamp = [] if fields.get("stamp") == "1" else ["--no-stamp"]
         stages = ["--stages", wanted.ranges(whole.stages)]
         job = _jobs(desk).start(out, [whole.session, *stages, *post, *stamp], words.language(), given)
@@ -164,27 +166,24 @@ def package(request: "Request") -> Response:
 
 def stage(request: "Request") -> Response:
     """Answer with a small copy of a stage."""
-    from desk.web.found import pictures  # noqa: PLC0415
-    from desk.web.timeline.thumbs import Copies  # noqa: PLC0415
+    from desk.web.timeline.records import records_of  # noqa: PLC0415
+    from desk.web.timeline.thumbs import SIDES  # noqa: PLC0415
 
-    desk, seq = desk_of(request), str(request.path_params["seq"])
+    seq = str(request.path_params["seq"])
     if not (seq.isascii() and seq.isdecimal() and len(seq) <= MOST_DIGITS):
         raise NotFoundError("copy-gone")
-    copies: Any = desk.kept.setdefault("copies", Copies(desk.settings.home))
-    made = pictures.stage(
-        desk.settings, copies, str(request.path_params["session"]), int(seq), pictures.SIDES[0]
-    )
+    _, made = records_of(desk_of(request)).picture(str(request.path_params["session"]), int(seq), SIDES[1])
     return Response(made, media_type="image/jpeg")
 
 
-def _completed(settings: "Settings", asked: "Wanted") -> "Wanted":
-    """Return what is wanted with the session that the finding is of; the address may name another, or none."""
+def _completed(desk: "Desk", asked: "Wanted") -> "tuple[Wanted, FindingRow | None]":
+    """Return what is wanted with the session that the finding is of, and the finding; the address may name another."""
     from desk.web.exporting import steps  # noqa: PLC0415
 
-    row = steps.finding_of(settings, asked)
+    row = steps.finding_of(desk.settings, asked)
     if row is not None:
-        return replace(asked, session=row.new.session)
-    return replace(asked, kind="process", session=asked.session or "last")
+        return replace(asked, session=row.new.session), row
+    return replace(asked, kind="process", session=asked.session or "last"), None
 
 
 def _verdict(slug: str) -> dict[str, str]:

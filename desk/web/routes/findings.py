@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from desk.web.app import Desk
     from desk.web.found.pictures import Pictures
-    from desk.web.timeline.thumbs import Copies
     from watch.store.records import FindingRow
 
 NAV = ("/findings", "desk.findings.nav")
@@ -86,14 +85,15 @@ def picture(request: "Request") -> Response:
 
 def stage(request: "Request") -> Response:
     """Answer with a small copy of the stage that a finding fits best."""
-    from desk.web.found import pictures  # noqa: PLC0415
+    from desk.web.timeline.records import records_of  # noqa: PLC0415
+    from desk.web.timeline.thumbs import SIDES  # noqa: PLC0415
 
     desk = desk_of(request)
     new = _row(desk, _number(request)).new
     seq = json.loads(new.detail).get("stage")
     if not isinstance(seq, int):
         raise NotFoundError("copy-gone")
-    made = pictures.stage(desk.settings, _copies(desk), new.session, seq, pictures.SIDES[1])
+    _, made = records_of(desk).picture(new.session, seq, SIDES[2])
     return Response(made, media_type="image/jpeg")
 
 
@@ -215,14 +215,6 @@ def _pictures(desk: "Desk") -> "Pictures":
     )
     pictures: Pictures = known
     return pictures
-
-
-def _copies(desk: "Desk") -> "Copies":
-    from desk.web.timeline.thumbs import Copies  # noqa: PLC0415
-
-    known: Any = desk.kept.get("copies") or desk.kept.setdefault("copies", Copies(desk.settings.home))
-    copies: Copies = known
-    return copies
 
 
 ROUTES = [

@@ -1,5 +1,6 @@
 """The pages of findings: what is shown and what is not, the reader's word, and everything that others wrote kept inert."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -243,6 +244,38 @@ def test_a_check_is_kept_once_with_its_picture_and_without_a_path(home: finds.Ho
     assert nothing.likeness is Likeness.NONE
     with pytest.raises(UsageError):
         reviewing.keep_check(home.settings, told, nothing, other, NOW)
+
+
+def test_a_check_of_the_page_is_kept_as_a_finding_and_led_on_to_a_package(tmp_path: Path) -> None:
+    made = finds.recorded(tmp_path / "home")
+    with served(made.settings) as desk:
+        desk.client.timeout = httpx.Timeout(120)
+        data = {
+            "link": "",
+            "not_before": "2026-11-22T13:00",
+            "not_after": "2026-11-22T14:00",
+            "zone": "UTC",
+            "session": "all",
+        }
+        upload = {"picture": ("canary-file.jpg", scene.derived(), "image/jpeg")}
+        page = desk.client.post("/check", data=data, files=upload)
+        assert page.status_code == 200, page.text
+        until = time.monotonic() + 300
+        while "/findings/from-check" not in page.text:
+            assert time.monotonic() < until
+            assert 'role="alert"' not in page.text, page.text
+            time.sleep(0.1)
+            page = desk.client.get(str(page.url))
+        number = str(page.url).rpartition("/")[2]
+        assert "keep it as a finding first" in desk.client.get(f"/export?check={number}").text
+        kept = desk.client.post("/findings/from-check", data={"check": number})
+        assert kept.url.path == "/findings/1"
+        assert words.text("report.post-time-stated") in kept.text
+        assert "canary-file" not in kept.text
+        led = desk.client.post("/findings/from-check", data={"check": number, "then": "export"})
+        assert str(led.url).endswith("/export?finding=1")
+        assert desk.client.post("/findings/from-check", data={"check": "nobody"}).status_code == 404
+    assert _row(made, 1).new.order is Order.DRAFT_FIRST
 
 
 def test_no_copy_no_picture(home: finds.Home) -> None:
