@@ -1,6 +1,6 @@
 """The pages of findings: what is shown and what is not, the reader's word, and everything that others wrote kept inert."""
 
-import time
+import time as clocks
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -254,17 +254,17 @@ def test_a_check_of_the_page_is_kept_as_a_finding_and_led_on_to_a_package(tmp_pa
             "link": "",
             "not_before": "2026-11-22T13:00",
             "not_after": "2026-11-22T14:00",
-            "zone": "UTC",
+            "zone": "utc",
             "session": "all",
         }
         upload = {"picture": ("canary-file.jpg", scene.derived(), "image/jpeg")}
         page = desk.client.post("/check", data=data, files=upload)
         assert page.status_code == 200, page.text
-        until = time.monotonic() + 300
+        until = clocks.monotonic() + 300
         while "/findings/from-check" not in page.text:
-            assert time.monotonic() < until
+            assert clocks.monotonic() < until
             assert 'role="alert"' not in page.text, page.text
-            time.sleep(0.1)
+            clocks.sleep(0.1)
             page = desk.client.get(str(page.url))
         number = str(page.url).rpartition("/")[2]
         assert "keep it as a finding first" in desk.client.get(f"/export?check={number}").text
