@@ -110,6 +110,12 @@ def suggested(wanted: Wanted, known: Sequence[int], needed: Sequence[int]) -> tu
     return tuple(known) if wanted.kind == "process" or not needed else tuple(needed)
 
 
+def arguments(wanted: Wanted, post: Sequence[str], *, stamped: bool) -> list[str]:
+    """Return what is written behind `sakigake export` for this, but for where it goes; `post` is how the post is told of."""
+    stamp = [] if stamped else ["--no-stamp"]
+    return [wanted.session, "--stages", ranges(wanted.stages), *post, *stamp]
+
+
 def file_name(wanted: Wanted) -> str:
     """Return what the package is called at first: ASCII, and nothing of the other side in it."""
     return f"sakigake-{wanted.session}-{wanted.kind}-{wanted.audience}.zip"

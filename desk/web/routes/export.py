@@ -134,10 +134,8 @@ async def write(request: "Request") -> Response:
             str(fields.get("name", "") or wanted.file_name(whole)),
         )
         post, given = steps.post_arguments(desk.settings, row if whole.kind == "order" else None)
-        stamp = [] if fields.get("stamp") == "1" else ["--no-stamp"]
-        stages = ["--stages", wanted.ranges(whole.stages)]
-        job = _jobs(desk).start(out, [whole.session, *stages, *post, *stamp], words.language(), given)
-        return job.number
+        told = wanted.arguments(whole, post, stamped=fields.get("stamp") == "1")
+        return _jobs(desk).start(out, told, words.language(), given).number
 
     number = await run_in_threadpool(start)
     return pages.go(f"/export/jobs/{number}")

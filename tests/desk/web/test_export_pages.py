@@ -91,6 +91,18 @@ def test_what_is_ticked_at_first() -> None:
     assert wanted.with_needed(Wanted(stages=(1,)), (4, 1)).stages == (1, 4)
 
 
+def test_the_command_is_told_what_was_chosen_and_no_more() -> None:
+    whole = Wanted("s", stages=(7, 3))
+    assert wanted.arguments(whole, ["--post", "p.jpg"], stamped=True) == [
+        "s",
+        "--stages",
+        "3,7",
+        "--post",
+        "p.jpg",
+    ]
+    assert wanted.arguments(whole, [], stamped=False) == ["s", "--stages", "3,7", "--no-stamp"]
+
+
 def test_the_name_of_a_file_is_plain_and_of_nobody() -> None:
     name = wanted.file_name(Wanted("20261122-100000-9fb0", 7, "order", "platform"))
     assert name == "sakigake-20261122-100000-9fb0-order-platform.zip"
