@@ -1,7 +1,7 @@
 """The options of a source as the fields of a form, read from the very function that reads them when the source is made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Shape(StrEnum):
 class Field:
     """One option. `default` is what counts when nothing is written, empty when nothing does; `least` and `most` in seconds.
 
-    `needed` says that it must be written as long as the other options are left as they are.
+    `needed` says that it must be written whatever else is: one of two that stand for each other is not.
     """
 
     name: str
@@ -41,11 +41,12 @@ class Field:
 
 
 class _Asked(Options):
-    """Options that note what is asked of them and answer as if the form had been left empty."""
+    """Options that note what is asked of them and answer as if the form had been left empty, or `filled` wherever it may be."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, filled: bool = False) -> None:
         super().__init__(kind, {})
         self.fields: list[Field] = []
+        self._filled = filled
 
     def _note(self, field: Field) -> None:
         if field.name not in {known.name for known in self.fields}:
@@ -74,7 +75,7 @@ class _Asked(Options):
 
     def one_of(self, name: str, choices: tuple[str, ...]) -> str:
         self._note(Field(name, Shape.CHOICE, default=choices[0], choices=choices))
-        return choices[0]
+        return choices[-1 if self._filled else 0]
 
     def url(self, name: str, *, example: str, default: str | None = None) -> str:
         return self._noted_text(name, Shape.ADDRESS, example, default)
@@ -99,6 +100,8 @@ class _Asked(Options):
 
 def of(kind: str, configure: Callable[[Options], object]) -> tuple[Field, ...]:
     """Return the fields that a source's `configure` asks for, in its order. Nothing is opened, and nobody is asked."""
-    asked = _Asked(kind)
-    configure(asked)
-    return tuple(asked.fields)
+    empty, filled = _Asked(kind), _Asked(kind, filled=True)
+    configure(empty)
+    configure(filled)
+    always = {field.name for field in filled.fields if field.needed}
+    return tuple(replace(field, needed=field.needed and field.name in always) for field in empty.fields)

@@ -165,6 +165,7 @@ def _form(request: "Request", kind: str, given: dict[str, str], error: SakigakeE
         kind=kind,
         kind_words=views.kind_words(kind),
         about=views.kind_about(kind),
+        beforehand=views.beforehand(kind),
         choices=views.choices(registry.fields(kind)),
         inputs=views.inputs(registry.fields(kind), given),
         name=given.get("name", ""),

@@ -146,6 +146,20 @@ def kind_about(kind: str) -> str:
     return _worded(f"desk.watching.kind-about.{kind}", "")
 
 
+def beforehand(kind: str) -> tuple[str, ...]:
+    """Return what a person should know of a kind of source before one is added, in sentences."""
+    table = words.table(words.language())
+    told = (
+        words.text(
+            "watch.about-sent", sent=table.get(f"source.sent-{kind}", words.text("source.sent-nothing"))
+        ),
+        words.text(
+            "watch.about-terms", terms=table.get(f"source.terms-{kind}", words.text("source.terms-none"))
+        ),
+    )
+    return told if kind == "folder" else (*told, words.text("watch.about-not-tried"))
+
+
 def done(slug: str) -> str:
     """Return what was just done, nothing for a slug that somebody made up."""
     return _worded(f"desk.watching.done.{slug}", "")

@@ -17,6 +17,8 @@ from sakigake.errors import UsageError
 from sakigake.settings import Settings
 from tests.desk.web import finds
 from tests.desk.web.conftest import Served, served
+from tests.watch.sources.draining import net_to
+from tests.watch.sources.test_registry import EXAMPLES
 from watch.post import Post
 from watch.sources import registry, tokens
 from watch.store.records import HoleRow
@@ -57,6 +59,13 @@ def test_the_form_of_each_kind_asks_for_its_options(desk: Served, kind: str) -> 
     for field in registry.fields(kind):
         assert f'name="{field.name}"' in page.text
     assert f"/watch/add/{kind}" in desk.client.get("/watch/add").text
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_what_is_said_before_is_what_the_source_itself_says(kind: str) -> None:
+    with net_to() as net, closing(registry.make(kind, EXAMPLES[kind], net)) as made:
+        itself = sources.described(made.describe())
+    assert set(views.beforehand(kind)) <= set(itself)
 
 
 @pytest.mark.parametrize("kind", ["inbox", "twitter", "..", "rss%2F..", "<script>"])

@@ -127,9 +127,22 @@ def test_a_form_asks_for_every_option_that_the_source_reads(kind: str) -> None:
                 registry.check(kind, without)
             assert lacking.value.params.get("name") == field.name
         else:
-            if kind == "gallery-dl" and field.name == "program":
-                continue  # without it the program of this very name is looked for, which need not be here
+            if (kind, field.name) in {("gallery-dl", "program"), ("mastodon", "tag"), ("misskey", "tag")}:
+                continue  # the program of this very name need not be here; a list or a timeline stands for a tag
             registry.check(kind, without)
+
+
+def test_one_of_two_that_stand_for_each_other_is_not_said_to_be_needed() -> None:
+    needed = {kind: [each.name for each in registry.fields(kind) if each.needed] for kind in registry.KINDS}
+    assert needed == {
+        "folder": ["path"],
+        "rss": ["url"],
+        "bluesky": [],
+        "mastodon": ["server"],
+        "misskey": ["server"],
+        "booru": ["server", "contact"],
+        "gallery-dl": ["url"],
+    }
 
 
 def test_a_form_without_a_kind_is_refused() -> None:
