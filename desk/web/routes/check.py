@@ -108,6 +108,14 @@ def state(request: "Request") -> Response:
     return answer
 
 
+def pictures(request: "Request") -> Response:
+    """Answer with the pictures of a check once they are all there, with nothing until then."""
+    job = jobs_of(desk_of(request)).get(request.path_params["number"])
+    if job.answer is None or not job.state.ended:
+        return Response(status_code=204)
+    return pages.render(request, "checked-pictures.html.j2", **_answer(request, job))
+
+
 def _said(job: Job) -> str:
     """Return in a sentence how far a check is."""
     if job.state.error:
@@ -151,6 +159,8 @@ def _answer(request: "Request", job: Job) -> dict[str, Any]:
         "stage_name": named(labels.get(finding.stage)) if finding.stage is not None else "",
         "session_title": records.store.titles().get(finding.session, ""),
         "interval": saying.interval,
+        "drawing": not job.state.ended,
+        "undrawn": _failed(job),
         "plain": [each for each in answer.pictures if each.caption],
         "finding_path": FINDING if FINDING in paths else "",
         "export_path": EXPORT if EXPORT in paths else "",
@@ -174,6 +184,7 @@ ROUTES = [
     Route("/check", begin, methods=["POST"]),
     Route("/check/{number}", one),
     Route("/check/{number}/state", state),
+    Route("/check/{number}/pictures", pictures),
     Route("/check/{number}/dismiss", dismiss, methods=["POST"]),
     Route("/check/{number}/picture/{name}", picture),
 ]
