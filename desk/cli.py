@@ -26,6 +26,7 @@ COMMANDS = {
     "findings": ("desk.commands.findings", "findings", "cli.findings"),
     "calibrate": ("desk.commands.calibrate", "calibrate", "cli.calibrate"),
     "export": ("desk.commands.export", "export", "cli.export"),
+    "share": ("desk.commands.share", "share", "cli.share"),
     "verify": ("desk.commands.verify", "verify", "cli.verify"),
     "witness": ("desk.commands.witness", "witness", "cli.witness"),
     "key": ("desk.commands.key", "key", "cli.key"),

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 # In the order of the navigation. A room that is not built yet has no line.
 ROOMS = (
     "today",
-    # timeline, check
+    "timeline",
+    "play",
+    "check",
     # findings, watching, export
     "language",
     "wizard",

@@ -116,3 +116,6 @@ def opened(settings: "Settings", port: int) -> Iterator[tuple[Server, socket.soc
             yield Server(app), bound, app.state.desk.link
         finally:
             place.unlink(missing_ok=True)
+            for each in app.state.desk.kept.values():  # stores, processes that compare
+                if hasattr(each, "close"):
+                    each.close()
