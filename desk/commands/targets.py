@@ -22,7 +22,7 @@ MOST_TITLE = 120
 def targets(titles: bool, as_json: bool) -> int:
     """List windows, screens and OBS, each with what to type."""
     loaded = settings.load()
-    found = {"windows": _windows(titles=titles), "screens": _screens(), "obs": _obs(loaded, titles=titles)}
+    found = {"windows": windows(titles=titles), "screens": screens(), "obs": _obs(loaded, titles=titles)}
     nothing = not any(isinstance(each, list) and each for each in found.values())
     if as_json:
         plainly = {key: value if isinstance(value, list) else [] for key, value in found.items()}
@@ -35,7 +35,8 @@ def targets(titles: bool, as_json: bool) -> int:
     return errors.NotFoundError.exit_code if nothing else errors.EXIT_OK
 
 
-def _windows(*, titles: bool) -> list[dict[str, Any]] | errors.SakigakeError:
+def windows(*, titles: bool) -> list[dict[str, Any]] | errors.SakigakeError:
+    """Return the windows that can be recorded, drawing programs first; an error where they cannot be seen."""
     from capture.windows import watcher
     from capture.windows.model import EVERYWHERE
     from desk.painters import paints
@@ -79,7 +80,8 @@ def _size(row: dict[str, Any]) -> int:
     return int(width) * int(height)
 
 
-def _screens() -> list[dict[str, Any]] | errors.SakigakeError:
+def screens() -> list[dict[str, Any]] | errors.SakigakeError:
+    """Return the screens; an error where there is none."""
     import mss
 
     try:

@@ -26,6 +26,8 @@ from desk.web import pages, static
 from desk.web.entrance import Entrance
 from desk.web.guard import Guard
 from desk.web.supervise import Supervisor
+from sakigake import setting_file
+from sakigake import settings as settings_file
 from sakigake.errors import SakigakeError
 
 if TYPE_CHECKING:
@@ -42,7 +44,10 @@ ROOMS = (
     "check",
     # findings, watching, export
     "language",
-    # wizard, setting, dock, overlay
+    "wizard",
+    "setting",
+    "dock",
+    "overlay",
     # pairing
 )
 
@@ -65,6 +70,15 @@ class Desk:
     def url(self) -> str:
         """Return the address of the desk, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
+
+    def keyed(self, path: str) -> str:
+        """Return the whole address of a page for OBS's browser, with the key of its kind; raises SakigakeError."""
+        return f"{self.url}{path}?k={self.entrance.key(path.removeprefix('/'))}"
+
+    def save(self, values: "Mapping[str, Any]") -> None:
+        """Put settings into the user's file and go by them from now on; raises ConfigError, SakigakeError."""
+        setting_file.set_values(settings_file.places()[1], values)
+        self.settings = settings_file.load()
 
     def link(self) -> str:
         """Return a link that opens the desk once."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sakigake import words
 from sakigake.clock import from_ms
-from sakigake.lock import is_held
+from sakigake.lock import held_since_ms, is_held
 
 if TYPE_CHECKING:
     from sakigake.settings import Settings
@@ -94,7 +94,7 @@ class Standing:
 
 def recorder(settings: "Settings", ended: Ended | None = None) -> Standing:
     """Return how the recorder of these records is; `ended` is how the last one that the desk started did."""
-    from capture.lock import START_FILE  # noqa: PLC0415 - no page without a need of them loads these
+    from capture.lock import LOCK_FILE, START_FILE  # noqa: PLC0415 - no page without a need of them loads these
     from capture.lock import is_held as holds  # noqa: PLC0415 - as above
     from capture.pulse import State  # noqa: PLC0415 - as above
     from desk.commands.record import state_of  # noqa: PLC0415 - as above
@@ -112,23 +112,22 @@ def recorder(settings: "Settings", ended: Ended | None = None) -> Standing:
         )
     if settings.database.is_file():
         found = _with_newest(settings, found)
-    if state is State.NOT_RECORDING:
-        if holds(settings.home, START_FILE):
-            waits = settings.section("desk")["with_stream"]
-            return replace(found, condition=Condition.STARTING, why=_stream_line() if waits else "")
+    begins = pulse is None or pulse.beat_ms < held_since_ms(
+        settings.home / LOCK_FILE
+    )  # the pulse is of an earlier one
+    if state is State.NOT_RECORDING and not holds(settings.home, START_FILE):
         return _gone(found, ended, died=pulse is not None)
-    if state is State.RECORDING:
-        return replace(found, condition=Condition.RUNNING)
-    if (
-        pulse is None
-    ):  # it has the lock and has not said anything yet: it waits for a stream, or only just began
+    if state is State.NOT_RECORDING or begins or pulse is None:
         waits = settings.section("desk")["with_stream"]
         return replace(found, condition=Condition.STARTING, why=_stream_line() if waits else "")
+    if state is State.STALE:
+        why = _stalled(pulse.trouble, now_ms - pulse.beat_ms)
+        return replace(found, condition=Condition.STALLED, why=why)
     if state is State.PAUSED:
         from desk.commands.orders import pause_line  # noqa: PLC0415 - as above
 
         return replace(found, condition=Condition.PAUSED, why=pause_line(pulse))
-    return replace(found, condition=Condition.STALLED, why=_stalled(pulse.trouble, now_ms - pulse.beat_ms))
+    return replace(found, condition=Condition.RUNNING)
 
 
 def _stream_line() -> str:
@@ -148,7 +147,7 @@ def _stalled(trouble: str, silent_ms: int) -> str:
 def _gone(found: Standing, ended: Ended | None, *, died: bool) -> Standing:
     """Return how one is that does not run: it ended, or was ended, or never came up."""
     if died:
-        last = ended.words if ended and not ended.well else ()
+        last = ended.words if ended and ended.code > 0 else ()  # who was killed said nothing of it
         return replace(found, condition=Condition.DIED, why=words.text("desk.today.cut-off"), last_words=last)
     if ended is not None and not ended.well:
         why = words.text("desk.today.ended-badly", code=ended.code)
@@ -205,7 +204,7 @@ def watcher(settings: "Settings", ended: Ended | None = None) -> Standing:
         )
     if not running:
         return _gone(found, ended, died=pulse is not None and not pulse.ended_ms)
-    if pulse is None or pulse.ended_ms:  # of the one before: this one has only just begun
+    if pulse is None or pulse.beat_ms < held_since_ms(settings.home / LOCK_FILE):  # of the one before
         return replace(found, condition=Condition.STARTING)
     now_ms = time.time_ns() // 1_000_000
     if pulse.judge(now_ms, running=True) is State.RUNNING:

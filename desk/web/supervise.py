@@ -30,8 +30,8 @@ LAST_BYTES = 4096
 APART = 0x0800_0200 if sys.platform == "win32" else 0  # no console of its own, and no Ctrl+C of ours
 RECORDER_LOCK = "recorder.lock"
 UP_S = 8.0  # how long is waited for a process to take its lock, or to say why it cannot
-STOP_S = 40.0
-POLL_S, UP_POLL_S = 0.1, 0.3
+STOP_S, ASK_S = 40.0, 1.0
+UP_POLL_S = 0.3
 
 
 @dataclass(slots=True)
@@ -187,11 +187,14 @@ def stop_watcher(settings: "Settings") -> None:
     lock = settings.home / LOCK_FILE
     if not is_held(lock):
         raise NotFoundError("watch-not-running")
+    until = time.monotonic() + STOP_S
+    while is_held(lock):
+        if time.monotonic() > until:
+            raise SakigakeError("watch-stop-slow")
+        with closing(open_watch(settings)) as store:
+            store.put_state(
+                STOP, "stop"
+            )  # again and again: one that only just begins takes the first for an old one
+        time.sleep(ASK_S)  # with the store closed: at its end the watcher clears its log of writes
     with closing(open_watch(settings)) as store:
-        store.put_state(STOP, "stop")
-        until = time.monotonic() + STOP_S
-        while is_held(lock):
-            if time.monotonic() > until:
-                raise SakigakeError("watch-stop-slow")
-            time.sleep(POLL_S)
-        store.take_state(STOP)  # it may have ended by itself just then
+        store.take_state(STOP)
