@@ -73,8 +73,11 @@ async def begin(request: "Request") -> Response:
     fields = await pages.form(request)
     upload = fields.get("picture")
     data, name = None, ""
-    if isinstance(upload, UploadFile) and upload.filename:
-        data, name = await upload.read(), asking.name_of(upload.filename)
+    try:
+        if isinstance(upload, UploadFile) and upload.filename:
+            data, name = await upload.read(), asking.name_of(upload.filename)
+    finally:
+        await fields.close()  # a large one lies in a file without a name until then
     told = {key: str(value) for key, value in fields.items() if isinstance(value, str)}
 
     def start() -> Response:
