@@ -10,6 +10,7 @@ import click
 from desk.answering import answer, told
 from desk.answering import as_json as json_option
 from desk.commands.hashes import hashes
+from desk.commands.timeline_names import labels, merge, rename
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session
@@ -32,7 +33,8 @@ def timeline() -> None:
     """List and show sessions."""
 
 
-timeline.add_command(hashes)
+for command in (hashes, rename, merge, labels):
+    timeline.add_command(command)
 
 
 def _counts(store: Any, session: Session) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def _stalled(trouble: str, silent_ms: int) -> str:
 def _gone(found: Standing, ended: Ended | None, *, died: bool) -> Standing:
     """Return how one is that does not run: it ended, or was ended, or never came up."""
     if died:
-        last = ended.words if ended and not ended.well else ()
+        last = ended.words if ended and ended.code > 0 else ()  # who was killed said nothing of it
         return replace(found, condition=Condition.DIED, why=words.text("desk.today.cut-off"), last_words=last)
     if ended is not None and not ended.well:
         why = words.text("desk.today.ended-badly", code=ended.code)

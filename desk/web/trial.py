@@ -43,9 +43,9 @@ class Shown:
     last_words: tuple[str, ...] = ()
 
     @property
-    def megabytes(self) -> str:
-        """Return how much was kept, in MB."""
-        return f"{self.size / 1e6:.1f}"
+    def amount(self) -> str:
+        """Return how much was kept, with its unit."""
+        return f"{self.size / 1e6:.1f} MB" if self.size >= 1e6 else f"{max(1, round(self.size / 1e3))} kB"  # noqa: PLR2004 - a million
 
     @property
     def forecast(self) -> tuple[int, int]:

@@ -77,7 +77,8 @@ class Drawn:
 class Answer:
     """The finding, where the post's time was read (None: stated by hand, or not known), and what there is to look at.
 
-    `address` is where the picture was fetched, if it was. `seconds` is how long it all took.
+    `address` is where the picture was fetched, if it was. `seconds` is how long it all took;
+    unless it is `complete`, further pictures are still being drawn.
     """
 
     finding: Finding
@@ -85,6 +86,7 @@ class Answer:
     pictures: tuple[Drawn, ...] = ()
     address: str = ""
     seconds: float = 0.0
+    complete: bool = True
 
     def picture(self, name: str) -> Drawn | None:
         """Return a picture by its name without its suffix, None when there is none."""
@@ -102,6 +104,7 @@ class Answer:
             "pictures": [_drawn(each) for each in self.pictures],
             "address": self.address,
             "seconds": self.seconds,
+            "complete": self.complete,
         }
         part = folder / f"{ANSWER}.part"
         part.write_text(json.dumps(told), encoding="utf-8")
@@ -117,6 +120,7 @@ class Answer:
             pictures=tuple(_read_drawn(each) for each in told["pictures"]),
             address=str(told["address"]),
             seconds=float(told["seconds"]),
+            complete=bool(told["complete"]),
         )
 
 

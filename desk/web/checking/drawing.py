@@ -4,7 +4,6 @@ The pictures that explain come from `watch.explaining`, with their captions; her
 """
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -33,32 +32,35 @@ SHOWN = (
 QUALITY = 88
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """The pictures that were written."""
-
-    pictures: tuple[Drawn, ...]
-
-
-def draw(  # noqa: PLR0917 - all that a picture is made from
-    folder: Path, store: Store, pictures: Path, pixels: Pixels, finding: Finding, lang: str
-) -> Drawing:
-    """Write what there is to see of a check into a folder. Without a likeness that is the post alone."""
+def beside(folder: Path, store: Store, pictures: Path, pixels: Pixels, finding: Finding) -> tuple[Drawn, ...]:
+    """Write the post and, with a likeness, the stage: quickly done, and enough to look for oneself."""
     made = [_written(folder, "post.jpg", pixels)]
-    if finding.likeness in ALIKE and finding.stage is not None:
-        material = gathering.gather(store, pictures, pixels, finding)
-        if material.stage is not None:
-            made.append(_written(folder, "stage.jpg", material.stage))
-        explained = everything.explain_all(material, shipped(), (lang,))
-        for name in SHOWN:
-            if (data := explained.files.get(name)) is not None:
-                caption = explained.captions[name]
-                (folder / name).write_bytes(data)
-                with Image.open(io.BytesIO(data)) as shown:
-                    width, height = shown.size
-                params = {key: str(value) for key, value in caption.params.items()}
-                made.append(Drawn(name, width, height, caption.key, params))
-    return Drawing(tuple(made))
+    stored = store.entry(finding.session, finding.stage) if finding.stage is not None else None
+    if stored is not None and finding.likeness in ALIKE:
+        kept = gathering.picture_of(stored, pictures)
+        if kept is not None:
+            made.append(_written(folder, "stage.jpg", kept))
+    return tuple(made)
+
+
+def explaining(  # noqa: PLR0917 - all that a picture is made from
+    folder: Path, store: Store, pictures: Path, pixels: Pixels, finding: Finding, lang: str
+) -> tuple[Drawn, ...]:
+    """Write the pictures that explain a likeness, with the words in them in one language; none without a likeness."""
+    if finding.likeness not in ALIKE or finding.stage is None:
+        return ()
+    material = gathering.gather(store, pictures, pixels, finding)
+    explained = everything.explain_all(material, shipped(), (lang,))
+    made: list[Drawn] = []
+    for name in SHOWN:
+        if (data := explained.files.get(name)) is not None:
+            (folder / name).write_bytes(data)
+            with Image.open(io.BytesIO(data)) as shown:
+                width, height = shown.size
+            caption = explained.captions[name]
+            params = {key: str(value) for key, value in caption.params.items()}
+            made.append(Drawn(name, width, height, caption.key, params))
+    return tuple(made)
 
 
 def _written(folder: Path, name: str, pixels: Pixels) -> Drawn:

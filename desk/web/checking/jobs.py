@@ -38,7 +38,7 @@ SHOWN = frozenset({".jpg", ".png"})
 class State:
     """How a check stands. `step` is "waiting", "fetch", "decode", "read", "compare", "draw" or "done".
 
-    `error` is the slug of what is wrong, with `params` for its sentence.
+    While it is "draw" the answer is there already. `error` is the slug of what is wrong, with `params` for its sentence.
     """
 
     step: str = "waiting"
@@ -196,6 +196,8 @@ class Jobs:
                     _kill(process)
                 for line in process.stdout or ():
                     job.state = _told(job.state, line)
+                    if job.state.step == "draw" and job.answer is None:
+                        job.answer = _read(job.folder)
             finally:
                 late.cancel()
                 _kill(process)
@@ -204,11 +206,19 @@ class Jobs:
     def _finish(self, job: Job) -> None:
         if job.state.error or job.cancelled:
             return
-        try:
-            job.answer = Answer.read(job.folder)
-            job.state = replace(job.state, step="done")
-        except (OSError, ValueError, KeyError, TypeError):
+        answer = _read(job.folder)
+        if answer is None or not answer.complete:
             job.state = replace(job.state, error="check-broke")
+        else:
+            job.answer, job.state = answer, replace(job.state, step="done")
+
+
+def _read(folder: Path) -> Answer | None:
+    """Return the answer that lies in a folder; None when there is none that can be read."""
+    try:
+        return Answer.read(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _told(state: State, line: str) -> State:

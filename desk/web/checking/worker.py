@@ -19,7 +19,6 @@ from desk.web.checking.carried import GIVEN, Answer, Request
 from sakigake.errors import SakigakeError, UsageError
 
 if TYPE_CHECKING:
-    from desk.web.checking.drawing import Drawing
     from sakigake.model import Session
     from sakigake.settings import Settings
     from sakigake.store.sqlite import SqliteStore
@@ -120,9 +119,11 @@ def _answer(  # noqa: PLR0917 - the steps of one job
     found = pdqlist.with_lists(found, pdqlist.load(loaded.home), post)
     if told:
         found = with_claims(found, told)
-    tell(step="draw")
-    drawn: Drawing = drawing.draw(folder, store, loaded.pictures, pixels, found, request.lang)
-    Answer(found, told, drawn.pictures, address, time.monotonic() - began).write(folder)
+    quick = drawing.beside(folder, store, loaded.pictures, pixels, found)
+    Answer(found, told, quick, address, time.monotonic() - began, complete=False).write(folder)
+    tell(step="draw")  # the answer can be read while the pictures that explain it are drawn
+    further = drawing.explaining(folder, store, loaded.pictures, pixels, found, request.lang)
+    Answer(found, told, (*quick, *further), address, time.monotonic() - began).write(folder)
     tell(step="done")
 
 

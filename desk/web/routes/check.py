@@ -73,8 +73,11 @@ async def begin(request: "Request") -> Response:
     fields = await pages.form(request)
     upload = fields.get("picture")
     data, name = None, ""
-    if isinstance(upload, UploadFile) and upload.filename:
-        data, name = await upload.read(), asking.name_of(upload.filename)
+    try:
+        if isinstance(upload, UploadFile) and upload.filename:
+            data, name = await upload.read(), asking.name_of(upload.filename)
+    finally:
+        await fields.close()  # a large one lies in a file without a name until then
     told = {key: str(value) for key, value in fields.items() if isinstance(value, str)}
 
     def start() -> Response:
@@ -106,6 +109,14 @@ def state(request: "Request") -> Response:
     if job.answer is not None:
         answer.headers["hx-refresh"] = "true"
     return answer
+
+
+def pictures(request: "Request") -> Response:
+    """Answer with the pictures of a check once they are all there, with nothing until then."""
+    job = jobs_of(desk_of(request)).get(request.path_params["number"])
+    if job.answer is None or not job.state.ended:
+        return Response(status_code=204)
+    return pages.render(request, "checked-pictures.html.j2", **_answer(request, job))
 
 
 def _said(job: Job) -> str:
@@ -151,6 +162,8 @@ def _answer(request: "Request", job: Job) -> dict[str, Any]:
         "stage_name": named(labels.get(finding.stage)) if finding.stage is not None else "",
         "session_title": records.store.titles().get(finding.session, ""),
         "interval": saying.interval,
+        "drawing": not job.state.ended,
+        "undrawn": _failed(job),
         "plain": [each for each in answer.pictures if each.caption],
         "finding_path": FINDING if FINDING in paths else "",
         "export_path": EXPORT if EXPORT in paths else "",
@@ -174,6 +187,7 @@ ROUTES = [
     Route("/check", begin, methods=["POST"]),
     Route("/check/{number}", one),
     Route("/check/{number}/state", state),
+    Route("/check/{number}/pictures", pictures),
     Route("/check/{number}/dismiss", dismiss, methods=["POST"]),
     Route("/check/{number}/picture/{name}", picture),
 ]

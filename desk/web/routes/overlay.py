@@ -40,6 +40,7 @@ def _values(request: "Request") -> dict[str, Any]:
         "told": "" if head is None else " ".join(_words(head)),
         "picture": pages.keyed(request, "/overlay/code.png"),
         "live": pages.keyed(request, "/overlay/live"),
+        "stamping": desk.settings.section("anchor")["enabled"],
         "line": bool(desk.settings.section("desk")["overlay_line"]),
     }
 

@@ -75,6 +75,7 @@ def _things(desk: Desk) -> dict[str, Any]:
         "found": _found(desk.settings),
         "free_gb": _free_gb(desk.settings),
         "low": _free_gb(desk.settings) * 1000 < desk.settings.section("record")["disk_low_mb"],
+        "stamping": desk.settings.section("anchor")["enabled"],
         "chosen": bool(desk.settings.section("desk")["source"]),
     }
 

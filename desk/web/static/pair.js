@@ -3,7 +3,9 @@
 
 (function () {
   document.documentElement.classList.add("scripted");
-  document.querySelectorAll("[data-pair]").forEach(function (pair) {
+  function ready(pair) {
+    if (pair.dataset.pair) return;
+    pair.dataset.pair = "ready";
     const over = pair.querySelector(".over");
     const divider = pair.querySelector(".divider");
     const range = pair.querySelector(".slide");
@@ -38,5 +40,10 @@
     stack.addEventListener("pointercancel", function () { held = false; });
     choice.checked = true;
     show();
+  }
+  document.querySelectorAll("[data-pair]").forEach(ready);
+  // What comes in later has pairs too.
+  document.addEventListener("htmx:load", function (event) {
+    event.detail.elt.querySelectorAll("[data-pair]").forEach(ready);
   });
 })();
