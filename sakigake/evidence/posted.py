@@ -41,8 +41,14 @@ class Posted:
 
 # Addresses in which no account stands: (pattern, what is shown).
 _PLAIN = (
-    (re.compile(r"https://(?:www\.)?(?:x|twitter)\.com/[^/?#]+/status/([0-9]{1,20})"), "https://x.com/i/status/{}"),
-    (re.compile(r"https://www\.pixiv\.net/(?:en/)?artworks/([0-9]{1,12})"), "https://www.pixiv.net/artworks/{}"),
+    (
+        re.compile(r"https://(?:www\.)?(?:x|twitter)\.com/[^/?#]+/status/([0-9]{1,20})"),
+        "https://x.com/i/status/{}",
+    ),
+    (
+        re.compile(r"https://www\.pixiv\.net/(?:en/)?artworks/([0-9]{1,12})"),
+        "https://www.pixiv.net/artworks/{}",
+    ),
     (re.compile(r"https://danbooru\.donmai\.us/posts/([0-9]{1,12})"), "https://danbooru.donmai.us/posts/{}"),
     (re.compile(r"https://(misskey\.[a-z.]{2,20}/notes/[0-9a-z]{10,32})"), "https://{}"),
 )

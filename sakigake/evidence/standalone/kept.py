@@ -1,7 +1,6 @@
 """What was kept of the post."""
 
 import re
-from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -15,6 +14,8 @@ from sakigake.evidence.standalone.rotation import check_rotation
 from sakigake.evidence.standalone.rules import KIB, RefusedError, base64_exact, need, refusal, sha
 from sakigake.evidence.standalone.stamps import read_token
 from sakigake.evidence.standalone.tree import fold, grow
+
+MAX_KEPT_ENTRIES = 8
 
 
 def check_kept(
@@ -35,7 +36,7 @@ def check_kept(
     digests = {name: digest for digest, name in rows}
     for name in here:
         need(digests.get(name.removeprefix("post/")) == files.digest(name), "commitment", name)
-    highs: list[datetime] = []
+    highs: list[Any] = []
     if ledger:
         need("post/ledger.jsonl" in ledger, "missing", "post/ledger.jsonl")
         need("post/checkpoint.txt" in ledger, "missing", "post/checkpoint.txt")
@@ -59,7 +60,7 @@ def kept_checkpoint(files: Files, raw_key: bytes, key: ed25519.Ed25519PublicKey,
     where, signed_by = "post/ledger.jsonl", "post/checkpoint.txt"
     raw = files.read(where, 64 * KIB)
     lines = raw[:-1].split(b"\n")
-    need(raw.endswith(b"\n") and len(lines) <= 8, "malformed", where)
+    need(raw.endswith(b"\n") and len(lines) <= MAX_KEPT_ENTRIES, "malformed", where)
     entries: dict[int, dict[str, Any]] = {}
     before, first = "0" * 64, ""
     stack: list[tuple[int, bytes]] = []

@@ -45,7 +45,10 @@ def check_list(files: Files) -> tuple[bytes, ed25519.Ed25519PublicKey]:
         raise refusal("missing" if name in names else "extra", name)
     for digest, name in rows:
         need(files.digest(name) == digest, "changed", name)
-        known = any(form.fullmatch(name) for form in (STAGE, CHECKPOINT, TOKEN, HELD, COMPARED, KEPT, KEPT_LEDGER, MORE))
+        known = any(
+            form.fullmatch(name)
+            for form in (STAGE, CHECKPOINT, TOKEN, HELD, COMPARED, KEPT, KEPT_LEDGER, MORE)
+        )
         need(name in ALWAYS or known, "extra", name)
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     pem = key.public_bytes(serialization.Encoding.PEM, form)
