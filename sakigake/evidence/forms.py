@@ -10,7 +10,7 @@ import jinja2
 from sakigake import words
 from sakigake.evidence.paper.matter import Matter
 from sakigake.evidence.paper.order import span
-from sakigake.evidence.posted import without_account
+from sakigake.evidence.posted import one_line, without_account
 from sakigake.model import Finding
 from sakigake.phrases import chance
 
@@ -53,8 +53,3 @@ def _values(matter: Matter, finding: Finding) -> dict[str, object]:
         "likeness": both(f"finding.likeness.{finding.likeness.value}"),
         "chance": {lang: chance(finding.counts, lang) if finding.counts else "" for lang in words.LANGUAGES},
     }
-
-
-def one_line(text: str) -> str:
-    """Return a text from outside as one line in which nothing is hidden and nothing turns the reading around."""
-    return "".join(letter if letter.isprintable() else f"[U+{ord(letter):04X}]" for letter in text)

@@ -126,9 +126,9 @@ def export(
     )
     contents[layout.VERIFIER] = joined()
     finding = post.finding if post else None
-    told = gather(store, session, stages, size, finding, contents=contents)
-    contents[layout.README] = handcheck.text(told, stamps, held).encode()
-    printed = _papers(store, told, paper, contents, trust)
+    gathered = gather(store, session, stages, size, finding, contents=contents)
+    contents[layout.README] = handcheck.text(gathered, stamps, held).encode()
+    printed = _papers(store, gathered, paper, contents, trust)
     manifest = "".join(f"{placing.digest(contents[name])}  {name}\n" for name in sorted(contents)).encode()
     contents[layout.MANIFEST] = manifest
     contents[layout.SIGNATURE] = key.sign(manifest)

@@ -60,3 +60,8 @@ def without_account(address: str) -> str:
         if match := form.match(address):
             return shown.format(match[1])
     return ""
+
+
+def one_line(text: str) -> str:
+    """Return a text from outside as one line in which nothing is hidden and nothing turns the reading around."""
+    return "".join(letter if letter.isprintable() else f"[U+{ord(letter):04X}]" for letter in text)

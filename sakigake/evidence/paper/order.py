@@ -7,9 +7,12 @@ from sakigake.evidence import layout
 from sakigake.evidence.paper import blocks
 from sakigake.evidence.paper.blocks import Answer, Block, Facts, Heading, Para, Shown
 from sakigake.evidence.paper.matter import Matter, when
-from sakigake.evidence.posted import without_account
+from sakigake.evidence.posted import one_line, without_account
 from sakigake.model import Finding, Interval, Likeness
 from sakigake.phrases import chance
+from sakigake.timeline.widths import Ends
+
+BITCOIN = "bitcoin"
 
 # The pictures a reader needs, in this order, each over the whole width; the rest lie in compare/ alone.
 FIRST = ("aligned.png", "thumbnails.png", "timeline-{lang}.png", "maps.png", "superset.png")
@@ -23,6 +26,19 @@ def span(interval: Interval, lang: str) -> str:
     if after:
         return words.text("span.no-later", lang, after=after)
     return words.text("span.no-earlier", lang, before=before) if before else words.text("span.no-time", lang)
+
+
+def witness(ends: Ends | None, lang: str) -> str:
+    """Return who gives the two ends of an interval, each with the mark of its class."""
+    say = partial(words.text, lang=lang)
+    if ends is None or (ends.before is None and ends.after is None):
+        return say("paper.witness.none")
+    told = []
+    for key, who in (("low", ends.before), ("high", ends.after)):
+        if who:
+            named = say("paper.witness.K") if who == BITCOIN else say("paper.witness.T", name=who)
+            told.append(say(f"paper.witness.{key}", who=named))
+    return "; ".join(told)
 
 
 def comparison(matter: Matter, lang: str) -> list[Block]:
@@ -54,6 +70,10 @@ def comparison(matter: Matter, lang: str) -> list[Block]:
 def _order(matter: Matter, finding: Finding, lang: str) -> Answer:
     say = partial(words.text, lang=lang)
     rows = [(say("report.draft-time"), span(finding.draft, lang))]
+    if finding.first_stage is not None and finding.last_stage is not None:
+        before, after = (matter.ends.get(seq) for seq in (finding.first_stage, finding.last_stage))
+        ends = Ends(before.before if before else None, after.after if after else None)
+        rows.append((say("paper.witness"), witness(ends, lang)))
     told = {each.end: each for each in matter.paper.posted.times}
     stated = ""
     if finding.post != Interval() and not told:
@@ -105,12 +125,12 @@ def _post(matter: Matter, lang: str) -> tuple[tuple[str, str], ...]:
     rows = []
     if told.platform:
         number = f" {told.number}" if told.number and named else ""
-        rows.append((say("paper.platform"), f"{told.platform}{number}"))
+        rows.append((say("paper.platform"), one_line(f"{told.platform}{number}")))
     if told.address:
         shown = told.address if named else without_account(told.address)
-        rows.append((say("paper.address"), shown or say("paper.address-hidden")))
+        rows.append((say("paper.address"), one_line(shown) or say("paper.address-hidden")))
     if named and told.account:
-        rows.append((say("paper.account"), told.account))
+        rows.append((say("paper.account"), one_line(told.account)))
     if told.found:
         rows.append((say("paper.found"), when(told.found, lang)))
     return tuple(rows)

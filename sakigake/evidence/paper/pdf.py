@@ -110,6 +110,7 @@ def _answers(paper: Sheet, block: blocks.Answers) -> None:
         paper.write(answer.verdict, VERDICT, x=MARGIN + 4, room=ROOM - 8)
         paper.y += 1
         _facts(paper, answer.rows, MARGIN + 4, ROOM - 8)
+        paper.y += 1 if answer.notes else 0
         for note in answer.notes:
             paper.write(note, 9.5, x=MARGIN + 4, room=ROOM - 8)
         paper.y += 2

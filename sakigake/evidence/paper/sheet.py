@@ -119,5 +119,16 @@ class Sheet:
 
     def bytes(self) -> bytes:
         """Return the file."""
-        with self._open:
+        try:
             return bytes(self.pdf.output())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the font's file."""
+        from fpdf.fonts import TTFFont  # noqa: PLC0415
+
+        for font in self.pdf.fonts.values():
+            if isinstance(font, TTFFont):
+                font.ttfont.close()
+        self._open.close()

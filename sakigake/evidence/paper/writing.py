@@ -9,15 +9,13 @@ from sakigake.evidence import layout
 from sakigake.evidence.paper import blocks, lengths
 from sakigake.evidence.paper.blocks import Block, Facts, Heading, Para
 from sakigake.evidence.paper.matter import Matter, length, when
-from sakigake.evidence.paper.order import comparison
+from sakigake.evidence.paper.order import comparison, witness
 from sakigake.evidence.paper.order import span as spoken
 from sakigake.evidence.view import Row
 from sakigake.model import Interval
 from sakigake.phrases import cause
-from sakigake.timeline.widths import Ends
 
 MOST_HOLES = 40  # the longest ones are listed
-BITCOIN = "bitcoin"
 
 
 class Say(Protocol):
@@ -64,18 +62,6 @@ def document(matter: Matter, lang: str) -> tuple[Block, ...]:
         ),
     ]
     return tuple(parts)
-
-
-def witness(ends: Ends | None, say: Say) -> str:
-    """Return who gives the two ends of an interval, each with the mark of its class."""
-    if ends is None or (ends.before is None and ends.after is None):
-        return say("paper.witness.none")
-    told = []
-    for key, who in (("low", ends.before), ("high", ends.after)):
-        if who:
-            named = say("paper.witness.K") if who == BITCOIN else say("paper.witness.T", name=who)
-            told.append(say(f"paper.witness.{key}", who=named))
-    return "; ".join(told)
 
 
 def _process(matter: Matter, lang: str, say: Say) -> list[Block]:
@@ -170,7 +156,7 @@ def _row(matter: Matter, row: Row, lang: str, say: Say) -> blocks.Moment:
     seq, finding = row.entry.seq, matter.view.finding
     name = f"s{seq}"
     subject = bool(matter.paper.order and finding and seq == finding.stage)
-    lines = [spoken(row.interval, lang), witness(matter.ends.get(seq), say), claimed]
+    lines = [spoken(row.interval, lang), witness(matter.ends.get(seq), lang), claimed]
     lines[:0] = [say("paper.subject")] if subject else []
     lines += [] if seq in matter.view.pictured else [say("paper.no-picture")]
     return blocks.Moment(
