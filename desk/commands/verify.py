@@ -123,6 +123,9 @@ def _print(report: Any, trusted: "Trust") -> None:
     if report.order:
         click.echo(f"  {say('verify.order', order=say(f'finding.order.{report.order.value}'))}")
         _print_rests_on(report.compared)
+    if kept := report.post_kept:
+        when = iso(kept.not_after) if kept.not_after else say("paper.kept-untimed")
+        click.echo(f"  {say('paper.kept', files=kept.listed, shown=kept.shown, when=when)}")
     if names := [name for name in report.authorities if name != NAME]:  # blocks have a line of their own
         shown = say("verify.authority.between").join(_authority(trusted, name) for name in names)
         click.echo(f"  {say('verify.authorities', names=shown)}")
@@ -246,6 +249,13 @@ def _record(report: Any, trusted: "Trust") -> dict[str, Any]:
         "order_stated": stated.order.value if stated else None,
         "order_stages": stated.named() if stated else None,
         "likeness_stated": stated.likeness.value if stated else None,
+        "post_kept": {
+            "files": report.post_kept.listed,
+            "shown": report.post_kept.shown,
+            "not_after": iso(report.post_kept.not_after) if report.post_kept.not_after else None,
+        }
+        if report.post_kept
+        else None,
         "stages": [
             {
                 "seq": stage.seq,
