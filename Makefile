@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 DEV := $(VENV)/.dev-installed
 # What the tests need: the tools, and the optional parts that have tests of their own.
-EXTRAS := dev,keyring,obs,video,watch,alerts,fast
+EXTRAS := dev,desk,keyring,obs,video,watch,alerts,fast
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Most tests wait for real processes, so two at a time take half as long even on one core.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile

@@ -56,7 +56,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Young:
-    """A stage that still has its picture: entry number, digest of the file, and age."""
+    """A stage that still has its picture, or one that a full disk dropped: entry number, digest of the file, and age."""
 
     seq: int
     file: str
@@ -66,9 +66,11 @@ class Young:
 def young(entries: Iterable[StoredEntry], now_ms: int, last_ms: int) -> list[Young]:
     """Return the stages of the last `last_ms` that have their pictures, newest first.
 
+    Of a picture that there was no room for the salted digest is kept at home; who still has the picture could confirm
+    it by that, so it goes as well.
     Ages go by the PC's clock, each jump of it that the ledger tells of taken out.
     """
-    told = [(stored, parse_entry(stored.raw)) for stored in entries if stored.type in {_STAGE, _JUMP}]
+    told = [(stored, parse_entry(stored.raw)) for stored in entries if stored.type in {_STAGE, _DROP, _JUMP}]
     found: list[Young] = []
     shift = 0
     for stored, entry in reversed(told):
@@ -79,7 +81,7 @@ def young(entries: Iterable[StoredEntry], now_ms: int, last_ms: int) -> list[You
     return found
 
 
-_STAGE, _JUMP = EntryType.STAGE, EntryType.CLOCK_JUMP
+_STAGE, _DROP, _JUMP = EntryType.STAGE, EntryType.DROP, EntryType.CLOCK_JUMP
 
 
 def forget(store: Store, ledger: Ledger, request: Request, discarded: int = 0) -> Forgotten:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from capture.frame import Pixels
-from sakigake import durable
+from sakigake import copies, durable
 from sakigake.fingerprint.vector import pixel_digest_v1
 from sakigake.model import Picture
 
@@ -57,7 +57,8 @@ class Spool:
         return picture
 
     def remove(self, file: str) -> None:
-        """Remove a picture, for good also after a power cut; raises OSError."""
+        """Remove a picture and its small copies, for good also after a power cut; raises OSError."""
+        copies.remove(self._folder.parent, file)
         path = self.path(file)
         path.unlink(missing_ok=True)
         if path.parent.is_dir():

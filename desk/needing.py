@@ -7,6 +7,15 @@ from sakigake.errors import UsageError
 
 
 @contextmanager
+def desk_parts() -> Iterator[None]:
+    """Put around every import of what needs the extra `desk`; raises UsageError (`desk-missing`) without it."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError("desk-missing", part=error.name or str(error)) from error
+
+
+@contextmanager
 def watch_parts() -> Iterator[None]:
     """Put around every import of what needs the extra `watch`; raises UsageError (`watch-missing`) without it."""
     try:

@@ -1,8 +1,8 @@
 """Finding a session by what a person types."""
 
 import errno
+import os
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from sakigake.errors import NotFoundError
 from sakigake.model import Session
@@ -14,13 +14,19 @@ def open_store(settings: Settings) -> SqliteStore:
     """Open the records for reading; raises NotFoundError when there are none, so that nothing is made by looking."""
     if not Path(settings.database).is_file():
         raise NotFoundError("nothing-recorded")
-    return SqliteStore(settings.database, frozen=_is_frozen(settings.home))
+    return SqliteStore(settings.database, frozen=_is_frozen(settings.database))
 
 
-def _is_frozen(home: Path) -> bool:
-    """Say whether nothing can be written into a folder, as on a disc or in a backup that was locked."""
+def _is_frozen(database: Path) -> bool:
+    """Say whether a database cannot be written, as on a disc or in a backup that was locked; nothing is made for that.
+
+    SQLite writes beside the file as well, so the folder counts too. Windows tells nothing of folders, but refuses to open
+    the file for writing.
+    """
+    if not os.access(database.parent, os.W_OK):
+        return True
     try:
-        with TemporaryFile(dir=home):
+        with database.open("r+b"):
             return False
     except OSError as error:
         return error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}

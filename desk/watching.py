@@ -1,15 +1,20 @@
 """What the commands of the watcher share: opening its store, and its records as JSON."""
 
 import re
+import time
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 from sakigake import words
 from sakigake.clock import iso
 from sakigake.errors import NotFoundError
+from sakigake.lock import is_held
 from sakigake.settings import Settings
 from watch.post import Post, PostTime, Stamp
-from watch.store.records import FindingRow, HoleRow, SourceRow
+from watch.pulse import LOCK_FILE, Pulse, State
+from watch.store.records import Counts, FindingRow, HoleRow, SourceRow
 from watch.store.sqlite import FILE, SqliteWatchStore
 
 _LOGIN = re.compile(r"//[^/@?#]*@")
@@ -27,6 +32,25 @@ def open_watch(settings: Settings, *, make: bool = False) -> SqliteWatchStore:
     if not make and not path.is_file():
         raise NotFoundError("watch-nothing-yet")
     return SqliteWatchStore(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the watcher is, as it can be known from outside; `pulse` is the last that it left."""
+
+    state: State
+    pulse: Pulse | None
+    counts: Counts
+
+
+def standing(settings: Settings) -> Standing:
+    """Return how the watcher is; raises NotFoundError when there never was anything to watch."""
+    with closing(open_watch(settings)) as store:
+        pulse, counts = Pulse.read(store), store.counts()
+    state = State.NOT_RUNNING
+    if is_held(settings.home / LOCK_FILE):
+        state = pulse.judge(time.time_ns() // 1_000_000, running=True) if pulse else State.STALE
+    return Standing(state, pulse, counts)
 
 
 def why(slug: str) -> str:

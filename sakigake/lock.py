@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +36,8 @@ class FileLock:
                 self._close()
                 raise SakigakeError(self._busy)
             time.sleep(0.05)
+        with suppress(OSError):
+            os.utime(self._path)  # since when it is held, for whoever reads what the last holder left
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,6 +59,14 @@ def is_held(path: Path) -> bool:
         return not try_lock(file)
     finally:
         os.close(file)
+
+
+def held_since_ms(path: Path) -> int:
+    """Return when the lock on this file was last taken, in ms since 1970; 0 when that is unknown."""
+    try:
+        return path.stat().st_mtime_ns // 1_000_000
+    except OSError:
+        return 0
 
 
 if sys.platform == "win32":

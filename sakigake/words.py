@@ -3,6 +3,9 @@
 import locale
 import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 from sakigake import resources
@@ -11,9 +14,24 @@ LANGUAGES = ("en", "ja")
 # Rooms whose sentences have a file of their own, `words/<language>/<room>.toml`: the keys begin with the room's name.
 PARTS = ("deep", "desk", "doctor", "paper", "pictures", "settings")
 
+# The language of one task or thread among several, such as an answer of the desk.
+_SPOKEN: ContextVar[str | None] = ContextVar("spoken", default=None)
+
+
+@contextmanager
+def speaking(lang: str | None) -> Iterator[None]:
+    """Speak another language inside this block (None: the one outside it), in this task and what it awaits."""
+    token = _SPOKEN.set(lang or _SPOKEN.get())
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(token)
+
 
 def language() -> str:
-    """Return the language to speak: `SAKIGAKE_LANG`, else the locale's, else English."""
+    """Return the language to speak: that of `speaking`, else `SAKIGAKE_LANG`, else the locale's, else English."""
+    if spoken := _SPOKEN.get():
+        return spoken
     wanted = os.environ.get("SAKIGAKE_LANG", "")
     if wanted in LANGUAGES:
         return wanted

@@ -7,6 +7,7 @@ from enum import StrEnum
 from watch.store.protocol import WatchStore
 
 PULSE = "watch.pulse"
+STOP = "watch.stop"  # left by whoever wants the watcher that runs to end
 LOCK_FILE = "watch.lock"
 EVERY_S = 5.0
 _FRESH_MS = 30_000

@@ -18,7 +18,7 @@ from watch.pipeline.loop import Pipeline
 from watch.pipeline.polling import Poller
 from watch.pipeline.steps import Steps
 from watch.post import Post
-from watch.pulse import EVERY_S, Pulse
+from watch.pulse import EVERY_S, STOP, Pulse
 from watch.sources import PostSource
 from watch.store.protocol import WatchStore
 from watch.store.records import FindingRow, Outcome, SourceRow
@@ -105,6 +105,7 @@ class Watcher:
     def run(self, *, once: bool = False) -> Ending:
         """Watch until stopped; with `once` until every source has nothing more and nothing is due."""
         try:
+            self._plan.store.take_state(STOP)  # it was for an earlier watcher
             self._stages = self._plan.catch_up()
             self._poller.begin()
             self._beat()
@@ -121,6 +122,10 @@ class Watcher:
             ending = self._end(once=once)
         return ending
 
+    def _obey(self) -> None:
+        if self._plan.store.take_state(STOP) is not None:
+            self.stop("stop")
+
     def _go(self) -> None:
         self._poller.start()
         self._sender.start()
@@ -135,6 +140,7 @@ class Watcher:
     def _work(self) -> None:
         if not self._pipeline.step(STEP_S) and not self._pipeline.flying:
             self._stop.wait(STEP_S)
+        self._every("stop", 1.0, self._obey)
         self._every("stages", 1.0, self._catch_up)
         self._every("sources", EVERY_S, self._poller.sync)
         self._every("pulse", EVERY_S, self._beat)

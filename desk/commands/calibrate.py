@@ -1,12 +1,12 @@
 """`sakigake calibrate`: count chance likenesses with the artist's own works, and let `check` know them."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ def calibrate(  # noqa: PLR0917 - click passes by name
         there = (loaded.home / own.NAME).is_file()
         (loaded.home / own.NAME).unlink(missing_ok=True)
         said = words.text("own.forgotten" if there else "own.nothing")
-        click.echo(json.dumps({"schema_version": 1, "forgotten": there}) if as_json else said)
+        if as_json:
+            answer({"forgotten": there})
+        else:
+            click.echo(said)
         return
     found = calibrating.gather(folders, leave_out, unrelated)
     store = open_store(loaded) if loaded.database.is_file() else None
@@ -60,7 +63,7 @@ def calibrate(  # noqa: PLR0917 - click passes by name
             path = loaded.home / own.NAME
             raise errors.SakigakeError("head-not-written", path=path, why=error.strerror or error) from error
     if as_json:
-        click.echo(json.dumps(_plain(found, outcome, kept), ensure_ascii=False))
+        answer(_plain(found, outcome, kept))
     else:
         _tell(found, outcome, kept)
     if outcome.near:
@@ -69,7 +72,6 @@ def calibrate(  # noqa: PLR0917 - click passes by name
 
 def _plain(found: "Gathered", outcome: "Outcome", kept: "Own | None") -> dict[str, Any]:
     return {
-        "schema_version": 1,
         "kept": kept is not None,
         "calibration": kept.calibration.version if kept else None,
         "works": outcome.works,

@@ -1,6 +1,5 @@
 """`sakigake check`: compare a picture with the recorded stages."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _tell(finding: "Finding", time: "PostTime | None", *, as_json: bool) -> None
             from desk.watching import stamps_json
 
             told["posted"] = stamps_json(time)
-        click.echo(json.dumps(told, ensure_ascii=False))
+        answer(told)
         return
     click.echo(to_text(finding, time=time))
     if time:

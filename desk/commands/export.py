@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import as_json as json_option
+from desk.answering import say, told
 from sakigake import errors, words
 
 if TYPE_CHECKING:
+    from desk.exporting import Done
+    from sakigake.anchor.queue import Drained
     from sakigake.anchor.trust import Trust
     from sakigake.evidence.package import Exported
     from sakigake.model import Session
@@ -61,12 +66,28 @@ def _part(value: str | None, among: list[int], option: str) -> list[int]:
 @click.option("--post", type=click.Path(path_type=Path), help=words.text("export.post"))
 @click.option("--posted-not-before", help=words.text("check.posted-not-before"))
 @click.option("--posted-not-after", help=words.text("check.posted-not-after"))
+@click.option("--finding", type=click.IntRange(min=1), help=words.text("paper.help.finding"))
+@click.option(
+    "--audience",
+    type=click.Choice(("self", "platform", "client", "lawyer", "public")),
+    default="self",
+    show_default=True,
+    help=words.text("paper.help.audience"),
+)
+@click.option(
+    "--report", type=click.Choice(("order", "process", "both")), help=words.text("paper.help.report")
+)
+@click.option(
+    "--lang", "langs", multiple=True, type=click.Choice(words.LANGUAGES), help=words.text("paper.help.lang")
+)
+@click.option("--with-account", is_flag=True, help=words.text("paper.help.with-account"))
 @click.option("--no-stamp", is_flag=True, help=words.text("export.no-stamp"))
 @click.option("--older-copy", is_flag=True, help=words.text("export.older-copy"))
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help=words.text("export.output")
 )
-def export(  # noqa: PLR0917 - click passes by name
+@json_option()
+def export(  # noqa: PLR0917 - click passes by name; one step after the other
     session: str,
     stages: str,
     without_picture: str | None,
@@ -74,73 +95,100 @@ def export(  # noqa: PLR0917 - click passes by name
     post: Path | None,
     posted_not_before: str | None,
     posted_not_after: str | None,
+    finding: int | None,
+    audience: str,
+    report: str | None,
+    langs: tuple[str, ...],
+    with_account: bool,
     no_stamp: bool,
     older_copy: bool,
     output: Path,
+    as_json: bool,
 ) -> None:
     """Write the package."""
-    from capture.closing import is_closed
-    from desk import passphrase
+    from desk import exporting, passphrase, progress
     from desk.commands.check import read_posted
     from desk.sessions import find, open_store
     from sakigake import settings
-    from sakigake.anchor import blocks, trust
-    from sakigake.evidence import package
-    from sakigake.timeline import keys
     from sakigake.timeline.reading import is_forgotten
     from sakigake.timeline.reading import stages as stages_of
 
     posted = read_posted(posted_not_before, posted_not_after)
     if (posted_not_before or posted_not_after) and not post:
         raise errors.UsageError("export-times-without-post")
+    request = exporting.Request(
+        out=output,
+        post=post,
+        posted=posted,
+        finding=finding,
+        audience=audience,
+        report=report,
+        langs=tuple(dict.fromkeys(langs)) or ("ja", "en"),
+        named=with_account,
+        stamp=not no_stamp,
+        older_copy=older_copy,
+    )
+    exporting.check(request)
     loaded = settings.load()
     store = open_store(loaded)
+    if finding and session == "last":
+        session = exporting.row_of(loaded, finding).new.session
     found = find(store, session)
-    trusted = trust.load(loaded.tables)
     passphrase.provide(loaded.keys)
-    key = keys.signer(loaded.keys, store.public_key(found.id), found.id)
-    behind = _is_behind(loaded, store, found, allowed=older_copy)
-    # An older copy is never signed again: that would be a second ledger under its name.
-    headless = not behind and not store.frozen and seal_rest(loaded, trusted, found.id)
     shown = [stored.seq for stored, _ in stages_of(store, found.id) if not is_forgotten(stored)]
     chosen = parse_stages(stages, shown)
     among = shown if chosen is None else chosen
-    hidden = _part(without_picture, among, "--without-picture")
-    bare = _part(entry_only, among, "--entry-only")
-    compared = None
-    if post:
-        from desk import own_works
-        from watch.check import check_picture
-        from watch.sanitise import extension_of
-
-        finding = check_picture(store, [found], post, posted, own_works.provide(loaded))
-        compared = package.Post(post, extension_of(post).removeprefix("."), finding)
-    stamp, why = (None, words.text("export.stamp-off")) if no_stamp else stamper(loaded, trusted)
-    done = package.export(
-        store,
-        found,
-        key=key,
-        pictures=loaded.pictures,
-        trust=trusted,
-        out=output,
+    request = replace(
+        request,
         chosen=chosen,
-        without_picture=hidden,
-        entry_only=bare,
-        post=compared,
-        stamp=stamp,
+        hidden=_part(without_picture, among, "--without-picture"),
+        bare=_part(entry_only, among, "--entry-only"),
     )
-    click.echo(words.text("export.done", path=done.path, stages=done.stages, tokens=done.tokens))
-    if done.untrusted:
-        click.echo(words.text("export.untrusted", count=done.untrusted))
-    if done.fingerprints:
-        click.echo(words.text("export.fingerprints", stages=", ".join(map(str, done.fingerprints))))
-    _tell_blocks(done.blocks, blocks.waiting(store, found.id))
-    if headless:
-        click.echo(words.text("export.headless"))
-    _tell_what_lacks(done, found.id, closed=is_closed(store, found) and not done.unsealed, behind=behind)
-    if not done.stamped:
-        click.echo(words.text(_unstamped(done), why=why or words.text("export.no-answer"), timed=done.timed))
-    click.echo(words.text("export.look", page="index.html", path=done.path))
+    with progress.busy("export"):
+        done = exporting.run(loaded, store, found, request)
+    told(_tell(done, store, audience), as_json=as_json)
+
+
+def _tell(done: "Done", store: "Store", audience: str) -> dict[str, object]:
+    """Say what was written, and what is not in it; returns the same for programs."""
+    from capture.closing import is_closed
+    from sakigake.anchor import blocks
+
+    made, found = done.exported, done.session
+    say(words.text("export.done", path=made.path, stages=made.stages, tokens=made.tokens))
+    report = words.text(f"paper.title.{done.report}")
+    say(words.text("paper.help.done", audience=audience, report=report, pages=made.pages))
+    if made.odd:
+        say(words.text("paper.help.odd", letters=", ".join(made.odd)))
+    if done.evidence:
+        say(words.text(done.evidence))
+    if made.untrusted:
+        say(words.text("export.untrusted", count=made.untrusted))
+    if made.fingerprints:
+        say(words.text("export.fingerprints", stages=", ".join(map(str, made.fingerprints))))
+    _tell_blocks(made.blocks, blocks.waiting(store, found.id))
+    if done.headless:
+        say(words.text("export.headless"))
+    closed = is_closed(store, found) and not made.unsealed
+    _tell_what_lacks(made, found.id, closed=closed, behind=done.behind)
+    if not made.stamped:
+        why = done.why or words.text("export.no-answer")
+        say(words.text(_unstamped(made), why=why, timed=made.timed))
+    say(words.text("export.look", page="index.html", path=made.path))
+    return {
+        "path": str(made.path),
+        "session": found.id,
+        "stages": made.stages,
+        "timed": made.timed,
+        "tokens": made.tokens,
+        "untrusted_tokens": made.untrusted,
+        "stamped": made.stamped,
+        "forgotten": made.forgotten,
+        "unsealed": made.unsealed,
+        "blocks": made.blocks,
+        "closed": closed,
+        "older_copy": done.behind,
+    }
 
 
 def _unstamped(done: "Exported") -> str:
@@ -152,21 +200,21 @@ def _unstamped(done: "Exported") -> str:
 
 def _tell_what_lacks(done: "Exported", session: str, *, closed: bool, behind: bool) -> None:
     if done.forgotten:
-        click.echo(words.text("export.forgotten", count=done.forgotten))
+        say(words.text("export.forgotten", count=done.forgotten))
     if done.unsealed:
-        click.echo(words.text("export.unsealed", count=done.unsealed))
+        say(words.text("export.unsealed", count=done.unsealed))
     if behind:
-        click.echo(words.text("export.older-copy-done"))
+        say(words.text("export.older-copy-done"))
     elif not closed:
-        click.echo(words.text("export.open", session=session))
+        say(words.text("export.open", session=session))
 
 
 def _tell_blocks(held: int, promised: int) -> None:
     if held or promised:
-        click.echo(words.text("export.blocks", blocks=held, promised=promised))
+        say(words.text("export.blocks", blocks=held, promised=promised))
 
 
-def _is_behind(loaded: "Settings", store: "Store", session: "Session", *, allowed: bool) -> bool:
+def is_behind(loaded: "Settings", store: "Store", session: "Session", *, allowed: bool) -> bool:
     """Say whether the database lacks what was signed last; raises SakigakeError then, unless that is allowed."""
     from sakigake.timeline import heads, keys
 
@@ -215,15 +263,18 @@ def asked_for(loaded: "Settings", trusted: "Trust", number: int) -> list[str]:
     return queue.choose(trusted, number, important=True) if anchoring and trusted.asked else []
 
 
-def ask_for_tokens(loaded: "Settings", trusted: "Trust", store: "Store", session: str) -> None:
+def ask_for_tokens(loaded: "Settings", trusted: "Trust", store: "Store", session: str) -> "Drained":
     """Ask now for what a session still waits for; what does not come stays queued. Under the recorder's lock."""
     from sakigake.anchor import blocks, calendars, queue
+    from sakigake.anchor.queue import Drained
     from sakigake.clock import Clock
 
     table = loaded.section("anchor")
+    drained = Drained()
     if table.get("enabled", True) and store.pending_jobs(session):
-        queue.drain(store, trusted, Clock(), DRAIN_S, timeout_s=float(table["timeout_s"]))
+        drained = queue.drain(store, trusted, Clock(), DRAIN_S, timeout_s=float(table["timeout_s"]))
     blocks.BlockWorker(store, calendars.load(loaded.tables), Clock()).drain(BLOCKS_S, session)
+    return drained
 
 
 def stamper(loaded: "Settings", trusted: "Trust") -> tuple[Callable[[bytes], bytes | None] | None, str]:

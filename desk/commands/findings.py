@@ -1,11 +1,12 @@
 """`sakigake findings`: what the watcher found, and what a person says of it."""
 
 import json
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer, say, told
+from desk.answering import as_json as json_option
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.text import plain
@@ -36,9 +37,7 @@ def list_findings(review: str | None, as_json: bool) -> None:
 
     rows = open_watch(settings.load()).findings(Review(review) if review else None)
     if as_json:
-        click.echo(
-            json.dumps({"schema_version": 1, "findings": [finding_json(row, names=False) for row in rows]})
-        )
+        answer({"findings": [finding_json(row, names=False) for row in rows]}, ascii_only=True)
         return
     for row in rows:
         click.echo(
@@ -61,6 +60,7 @@ def list_findings(review: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
 def show(number: int, names: bool, as_json: bool) -> None:
     """Show one finding, its post's address, and all that it rests on."""
+    from desk.reviewing import file_name
     from desk.watching import finding_json, open_watch
     from sakigake import settings
 
@@ -69,10 +69,8 @@ def show(number: int, names: bool, as_json: bool) -> None:
     row = store.finding(number)
     if as_json:
         told = {**finding_json(row, names=names), "url": row.post.url or None, "file": file_name(row) or None}
-        click.echo(
-            # In ASCII: what others wrote must not reach the terminal as it is.
-            json.dumps({"schema_version": 1, **told, "detail": json.loads(row.new.detail)})
-        )
+        # In ASCII: what others wrote must not reach the terminal as it is.
+        answer({**told, "detail": json.loads(row.new.detail)}, ascii_only=True)
         return
     click.echo("\n".join(_lines(row, _witnessed(loaded, row), names=names)))
     if again := [each for each in store.same_file(row.new.digest) if each > number]:
@@ -84,14 +82,10 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def _witnessed(loaded: "Settings", row: "FindingRow") -> list[str]:
-    if not row.new.bundle:
-        return []
-    from desk import evidenced
+    from desk import reviewing
 
-    try:
-        return [f"    {evidenced.standing(loaded, row).line()}"]
-    except errors.VerificationError as error:
-        return [f"    {error.message()} {error.hint()}"]
+    line = reviewing.witness_line(loaded, row)
+    return [f"    {line}"] if line else []
 
 
 @findings.command("verify", help=words.text("findings.verify-help"))
@@ -107,15 +101,14 @@ def verify(number: int, as_json: bool) -> None:
     row = open_watch(loaded).finding(number)
     found = evidenced.verified(loaded, row)
     if as_json:
-        click.echo(
-            json.dumps({"schema_version": 1, "bundle": row.new.bundle, "whole": True, **found.as_json()})
-        )
+        answer({"bundle": row.new.bundle, "whole": True, **found.as_json()})
         return
     click.echo(words.text("findings.whole", bundle=loaded.home / "evidence" / row.new.bundle))
     click.echo(found.line())
 
 
 def _lines(row: "FindingRow", witnessed: list[str], *, names: bool) -> list[str]:
+    from desk.reviewing import file_name
     from desk.watching import why
 
     def say(key: str, **values: Any) -> str:
@@ -153,12 +146,6 @@ def _lines(row: "FindingRow", witnessed: list[str], *, names: bool) -> list[str]
     return [*lines, say("report.other-explanations"), say("report.limits"), say("findings.next")]
 
 
-def file_name(row: "FindingRow") -> str:
-    """Return what the file is called that a finding is of, empty when it was no file here. Not for messages."""
-    media = row.post.media[row.new.media : row.new.media + 1]
-    return PurePath(media[0].path).name if media else ""
-
-
 def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
     """Return what is known of when a post was made: each end with the class of its clock and what it was read from."""
     from desk.watching import basis
@@ -173,36 +160,32 @@ def time_lines(low: "Stamp | None", high: "Stamp | None") -> list[str]:
 
 @findings.command("forget", help=words.text("findings.forget-help"))
 @click.argument("number", type=click.IntRange(min=1))
-def forget(number: int) -> None:
+@json_option()
+def forget(number: int, as_json: bool) -> None:
     """Erase a finding, its messages and the evidence of its post; a ledger keeps the evidence's digest."""
-    from desk.watching import open_watch
+    from desk import reviewing
     from sakigake import settings
     from sakigake.clock import Clock
-    from watch import retention
 
-    loaded = settings.load()
-    store = open_watch(loaded)
-    retention.forget(store, loaded.home, number, Clock().now())
-    cleaned = retention.clean(store)
-    click.echo(words.text("findings.forgotten" if cleaned else "findings.forgotten-later", number=number))
+    cleaned = reviewing.erase(settings.load(), number, Clock().now())
+    say(words.text("findings.forgotten" if cleaned else "findings.forgotten-later", number=number))
+    told({"forgotten": number, "cleaned": cleaned}, as_json=as_json)
 
 
 @findings.command("review", help=words.text("findings.review-help"))
 @click.argument("number", type=click.IntRange(min=1))
-@click.option(
-    "--as", "answer", type=click.Choice(REVIEWS), required=True, help=words.text("findings.as-help")
-)
+@click.option("--as", "said", type=click.Choice(REVIEWS), required=True, help=words.text("findings.as-help"))
 @click.option("--note", default="", metavar="TEXT", help=words.text("findings.note-help"))
-def review(number: int, answer: str, note: str) -> None:
+@json_option()
+def review(number: int, said: str, note: str, as_json: bool) -> None:
     """Keep what a person says of a finding."""
-    from desk.watching import open_watch
+    from desk import reviewing
     from sakigake import settings
     from sakigake.clock import Clock
-    from watch.store.records import Review
 
-    store = open_watch(settings.load())
-    store.review(number, Review(answer), note.strip(), Clock().now())
-    click.echo(words.text("findings.reviewed", number=number, review=words.text(f"findings.review.{answer}")))
+    reviewing.review(settings.load(), number, said, note, Clock().now())
+    say(words.text("findings.reviewed", number=number, review=words.text(f"findings.review.{said}")))
+    told({"number": number, "review": said}, as_json=as_json)
 
 
 @findings.command("accounts", help=words.text("findings.accounts-help"))
@@ -226,7 +209,7 @@ def accounts(mine: str | None, not_mine: str | None, as_json: bool) -> None:
     own, views = store.own_accounts(), by_account(store.findings())
     if as_json:
         told = {"own": [asdict(each) for each in own], "accounts": [asdict(view) for view in views]}
-        click.echo(json.dumps({"schema_version": 1, **told}))
+        answer(told, ascii_only=True)
         return
     for account in own:
         click.echo(

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import as_json as json_option
+from desk.answering import told
 from sakigake import words
 from sakigake.text import plain
 
@@ -22,7 +24,8 @@ def hashes() -> None:
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--session", default="last", show_default=True, help=words.text("hashes.session"))
 @click.option("--stage", "stages", type=int, multiple=True, help=words.text("hashes.stage"))
-def export(output: Path, session: str, stages: tuple[int, ...]) -> None:
+@json_option()
+def export(output: Path, session: str, stages: tuple[int, ...], as_json: bool) -> None:
     """Write the hashes of chosen stages."""
     from desk.sessions import find, open_store
     from sakigake import errors, settings
@@ -45,9 +48,10 @@ def export(output: Path, session: str, stages: tuple[int, ...]) -> None:
     if not found:
         raise errors.NotFoundError("pdq-no-stage", session=chosen.id)
     pdqlist.write(output, found)
-    click.echo(words.text("hashes.written", count=len(found), path=output))
+    lines = [words.text("hashes.written", count=len(found), path=output)]
     if poor:
-        click.echo(words.text("hashes.poor", count=poor))
+        lines.append(words.text("hashes.poor", count=poor))
+    told({"path": str(output), "hashes": len(found), "too_poor": poor}, *lines, as_json=as_json)
 
 
 def _listed(stored: "StoredEntry", pictures: Path, label: str) -> "Listed":
@@ -73,7 +77,8 @@ def _listed(stored: "StoredEntry", pictures: Path, label: str) -> "Listed":
 @hashes.command("import", help=words.text("hashes.import-help"))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help=words.text("hashes.name"))
-def take_in(file: Path, name: str | None) -> None:
+@json_option()
+def take_in(file: Path, name: str | None, as_json: bool) -> None:
     """Keep a list of somebody else's."""
     from sakigake import settings
     from watch import pdqlist
@@ -81,26 +86,29 @@ def take_in(file: Path, name: str | None) -> None:
     found = pdqlist.read(file)
     kept = name or file.stem
     pdqlist.keep(settings.load().home, kept, found)
-    click.echo(words.text("hashes.kept", count=len(found), name=plain(kept)))
+    line = words.text("hashes.kept", count=len(found), name=plain(kept))
+    told({"name": kept, "hashes": len(found)}, line, as_json=as_json)
 
 
 @hashes.command("list", help=words.text("hashes.list-help"))
-def show() -> None:
+@json_option()
+def show(as_json: bool) -> None:
     """Name the lists that are kept."""
     from sakigake import settings
     from watch import pdqlist
 
     kept = pdqlist.names(settings.load().home)
-    click.echo("\n".join(map(plain, kept)) if kept else words.text("hashes.none"))
+    told({"lists": list(kept)}, *(map(plain, kept) if kept else [words.text("hashes.none")]), as_json=as_json)
 
 
 @hashes.command("remove", help=words.text("hashes.remove-help"))
 @click.argument("name")
-def remove(name: str) -> None:
+@json_option()
+def remove(name: str, as_json: bool) -> None:
     """Remove a list."""
     from sakigake import errors, settings
     from watch import pdqlist
 
     if not pdqlist.remove(settings.load().home, name):
         raise errors.NotFoundError("pdq-unknown", name=name)
-    click.echo(words.text("hashes.removed", name=plain(name)))
+    told({"removed": name}, words.text("hashes.removed", name=plain(name)), as_json=as_json)

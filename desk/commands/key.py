@@ -1,6 +1,5 @@
 """`sakigake key`: which key signs, changing it, and its passphrase."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import click
 
+from desk.answering import answer, say, told
+from desk.answering import as_json as json_option
 from sakigake import errors, words
 from sakigake.phrases import cause
 
@@ -32,34 +33,37 @@ def show(as_json: bool) -> None:
     path = folder / keys.KEY_FILE
     if not path.is_file():
         raise errors.NotFoundError("key-none")
-    passphrase.provide(folder)
-    kept = keys.Keys(folder, keys.load(path))
-    step, before = kept.step(), kept.predecessor()
+    raw = path.read_bytes()
+    current = keys.public_in(raw)
+    if current is None:  # a file of before, or a plain one: only opened it tells
+        passphrase.provide(folder)
+        current = keys.public_of(keys.load(path))
+    step = keys.step_of(folder, current)
     # A rotation that was cut off may have put a copy of the key in force aside.
     opened = {each: _opened(each) for each in keys.files(folder) if each != path}
-    older = {each: public for each, public in opened.items() if public != kept.public.hex()}
+    older = {each: public for each, public in opened.items() if public != current.hex()}
+    linked = bool(step and step.old in older.values())
     exposed = sys.platform != "win32" and bool(path.stat().st_mode & OTHERS)
-    keeping = keys.kept_as(path.read_bytes())
+    keeping = keys.kept_as(raw)
     if as_json:
         record = {
-            "schema_version": 1,
-            "key": kept.public.hex(),
+            "key": current.hex(),
             "kept": keeping.value,
             "path": str(path),
             "exposed": exposed,
             "continues": step.old or None if step else None,
             "reason": step.reason if step else None,
-            "linked": before is not None,
+            "linked": linked,
             "older": [{"path": str(each), "key": public or None} for each, public in older.items()],
         }
-        click.echo(json.dumps(record, ensure_ascii=False))
+        answer(record)
         return
-    click.echo(words.text("key.current", key=kept.public.hex()))
+    click.echo(words.text("key.current", key=current.hex()))
     click.echo(words.text(f"key.kept.{keeping.value}", path=path))
     if exposed:
         click.echo(words.text("key.exposed"))
     if step:
-        _say_step(step, linked=before is not None)
+        _say_step(step, linked=linked)
     for each, public in older.items():
         known = words.text("key.older", key=public) if public else words.text("key.older-closed", path=each)
         click.echo(known)
@@ -78,8 +82,9 @@ def _opened(path: Path) -> str:
     from sakigake.timeline import keys
 
     try:
-        return keys.public_of(keys.load(path)).hex()
-    except (errors.ConfigError, FileNotFoundError):
+        stands = keys.public_in(path.read_bytes())
+        return (stands or keys.public_of(keys.load(path))).hex()
+    except (errors.ConfigError, OSError):
         return ""
 
 
@@ -92,7 +97,8 @@ def _opened(path: Path) -> str:
     help=words.text("key.rotate-reason"),
 )
 @click.option("--without-old", is_flag=True, help=words.text("key.rotate-without"))
-def rotate(reason: str, without_old: bool) -> None:
+@json_option()
+def rotate(reason: str, without_old: bool, as_json: bool) -> None:
     """Put a new key in force."""
     from capture.lock import RecorderLock
     from desk import passphrase
@@ -105,18 +111,20 @@ def rotate(reason: str, without_old: bool) -> None:
     passphrase.provide(loaded.keys)
     with RecorderLock(loaded.home):
         done = keychange.rotate(loaded.keys, reason, without_old=without_old, choose=passphrase.new)
-    click.echo(words.text("key.rotated", key=done.new))
-    click.echo(words.text(f"key.kept.{done.keeping}", path=loaded.keys / keys.KEY_FILE))
+    told({"key": done.new, "continues": done.old, "kept": str(done.keeping)}, as_json=as_json)
+    say(words.text("key.rotated", key=done.new))
+    say(words.text(f"key.kept.{done.keeping}", path=loaded.keys / keys.KEY_FILE))
     if done.old is None:
-        click.echo(words.text("key.rotated-without", path=done.kept))
+        say(words.text("key.rotated-without", path=done.kept))
         return
-    click.echo(words.text("key.rotated-from", key=done.old, path=done.kept))
-    click.echo(words.text("key.rotated-next"))
+    say(words.text("key.rotated-from", key=done.old, path=done.kept))
+    say(words.text("key.rotated-next"))
 
 
 @key.command("passphrase", help=words.text("key.passphrase-help"))
 @click.option("--remove", is_flag=True, help=words.text("key.passphrase-remove"))
-def change(remove: bool) -> None:
+@json_option()
+def change(remove: bool, as_json: bool) -> None:
     """Encrypt the key files anew, or no more."""
     from capture.lock import RecorderLock
     from desk import passphrase
@@ -135,8 +143,10 @@ def change(remove: bool) -> None:
     os.environ.pop(keys.PASSPHRASE, None)
     if done.changed:
         said = "key.passphrase-removed" if remove else "key.passphrase-set"
-        click.echo(words.text(said, count=done.changed))
+        say(words.text(said, count=done.changed))
     if done.in_keyring:
-        click.echo(words.text("key.in-keyring", count=done.in_keyring))
+        say(words.text("key.in-keyring", count=done.in_keyring))
     for path in done.closed:
-        click.echo(words.text("key.still-closed", path=path))
+        say(words.text("key.still-closed", path=path))
+    counts = {"changed": done.changed, "in_keyring": done.in_keyring, "still_closed": len(done.closed)}
+    told(counts, as_json=as_json)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import as_json as json_option
+from desk.answering import say, told
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -21,62 +23,77 @@ REFUSED = frozenset({"store-write-failed", "store-read-failed", "store-unusable"
 
 @click.command("pause", help=words.text("record.pause-help"))
 @click.option("--for", "for_", metavar="TIME", help=words.text("record.pause-for-help"))
-def pause(for_: str | None) -> int:
+@json_option()
+def pause(for_: str | None, as_json: bool) -> int:
     """Pause the recording that runs."""
     from capture import orders
     from sakigake import settings
     from sakigake.clock import parse_duration
 
     for_s = parse_duration(for_) if for_ else 0.0
-    answer = _ask(settings.load(), orders.Order(orders.PAUSE, for_s), PAUSE_TIMEOUT_S)
+    answer = ask(settings.load(), orders.Order(orders.PAUSE, for_s), PAUSE_TIMEOUT_S)
     if answer.said == orders.ALREADY:
         raise errors.SakigakeError("record-paused-already")
     if for_:
-        click.echo(words.text("record.paused-for", until=_time(time.time() + for_s)))
+        say(words.text("record.paused-for", until=_time(time.time() + for_s)))
     else:
-        click.echo(words.text("record.paused-now"))
+        say(words.text("record.paused-now"))
+    told({"paused": True, "for_s": for_s or None}, as_json=as_json)
     return errors.EXIT_OK
 
 
 @click.command("resume", help=words.text("record.resume-help"))
-def resume() -> int:
+@json_option()
+def resume(as_json: bool) -> int:
     """Go on after a pause."""
     from capture import orders
     from sakigake import settings
 
-    answer = _ask(settings.load(), orders.Order(orders.RESUME), PAUSE_TIMEOUT_S)
+    answer = ask(settings.load(), orders.Order(orders.RESUME), PAUSE_TIMEOUT_S)
     if answer.said != orders.DONE:
         raise errors.SakigakeError(
             "record-paused-by-gate" if answer.said == orders.BY_GATE else "record-not-paused"
         )
-    click.echo(words.text("record.resumed-now"))
+    say(words.text("record.resumed-now"))
+    told({"paused": False}, as_json=as_json)
     return errors.EXIT_OK
 
 
 @click.command("forget", help=words.text("record.forget-help"))
 @click.option("--last", metavar="TIME", default="5m", show_default=True, help=words.text("record.last-help"))
-def forget(last: str) -> int:
+@json_option()
+def forget(last: str, as_json: bool) -> int:
     """Forget the pictures of the last minutes, of the recording that runs or of the newest one."""
-    from capture import orders
-    from capture.lock import is_held
     from sakigake import settings
     from sakigake.clock import parse_duration
 
-    last_s = parse_duration(last)
-    configuration = settings.load()
+    count, stamped = forget_last(settings.load(), parse_duration(last))
+    say(words.text("record.forgot", count=count, stamped=stamped))
+    told({"forgotten": count, "stamped": stamped}, as_json=as_json)
+    return errors.EXIT_OK
+
+
+def forget_last(configuration: "Settings", last_s: float) -> tuple[int, int]:
+    """Forget the pictures of the last seconds, whether something records or not.
+
+    Returns how many were forgotten and how many a time token keeps. Raises NotFoundError when there was none to forget.
+    """
+    from capture import orders
+    from capture.lock import is_held
+
     answer = None
     if is_held(configuration.home):
-        answer = _give(configuration, orders.Order(orders.FORGET, last_s), FORGET_TIMEOUT_S)
-    count, stamped = (answer.forgotten, answer.stamped) if answer else _at_rest(configuration, last_s)
+        answer = give(configuration, orders.Order(orders.FORGET, last_s), FORGET_TIMEOUT_S)
+    count, stamped = (answer.forgotten, answer.stamped) if answer else at_rest(configuration, last_s)
     if not count:
         if stamped:
             raise errors.NotFoundError("forget-stamped", stamped=stamped)
         raise errors.NotFoundError("forget-nothing")
-    click.echo(words.text("record.forgot", count=count, stamped=stamped))
-    return errors.EXIT_OK
+    return count, stamped
 
 
-def _at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:
+def at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:
+    """Forget pictures while nothing records; returns how many, and how many a time token keeps. Raises SakigakeError."""
     from capture.forget import forget_at_rest
     from capture.spool import Spool
     from sakigake.clock import Clock
@@ -91,14 +108,15 @@ def _at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:
     return done.count, done.stamped
 
 
-def _ask(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer":
-    answer = _give(configuration, order, timeout_s)
+def ask(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer":
+    """Give an order and return its answer; raises NotFoundError (`record-not-running`)."""
+    answer = give(configuration, order, timeout_s)
     if answer is None:
         raise errors.NotFoundError("record-not-running")
     return answer
 
 
-def _give(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer | None":
+def give(configuration: "Settings", order: "Order", timeout_s: float) -> "Answer | None":
     """Give an order and wait for its answer; None when nothing records, or no longer."""
     from contextlib import closing
 

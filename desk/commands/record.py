@@ -1,6 +1,5 @@
 """`sakigake record`: start, stop and status of a recording."""
 
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer, say, told
+from desk.answering import as_json as json_option
 from desk.commands.orders import announce, forget, pause, pause_line, resume
 from desk.saying import Console
 from sakigake import errors, words
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from capture.loop import Ending, Plan, Recorder
     from capture.obs.guide import StreamGuide
+    from capture.pulse import Pulse, State
     from sakigake.model import Session, StoredEntry
     from sakigake.settings import Settings
 
@@ -28,6 +30,7 @@ STOP_TIMEOUT_S = 40.0
 NICE = 10
 ONCE_INTERVAL_S = 0.5
 SHORTEST_INTERVAL_S = 0.05
+FOLLOW_S = 0.5  # between two looks of `status --follow`
 BEAT_S = 15  # a recorder gives a sign more often than this
 # What is worth a line on the screen only as an error: the rest goes to stdout for people, to stderr beside --json.
 ENDINGS = frozenset({"interrupt", "terminate", "stop", "exhausted", "time", "stream"})
@@ -267,15 +270,25 @@ def _leave(code: int) -> None:
 
 
 @record.command("stop", help=words.text("record.stop-help"))
-def stop() -> int:
+@json_option()
+def stop(as_json: bool) -> int:
     """End the recording that runs."""
+    from sakigake import settings
+
+    halt(settings.load())
+    say(words.text("record.stopped"))
+    told({"stopped": True}, as_json=as_json)
+    return errors.EXIT_OK
+
+
+def halt(configuration: "Settings") -> None:
+    """End the recording that runs, and wait until it has ended; raises NotFoundError, SakigakeError."""
     from capture.lock import is_recording_or_about_to
     from capture.orders import HALT, Order, clear_flags, raise_flag
     from capture.pulse import STOP
-    from sakigake import settings
     from sakigake.store.sqlite import SqliteStore
 
-    home = (configuration := settings.load()).home
+    home = configuration.home
     if not is_recording_or_about_to(home):
         raise errors.NotFoundError("record-not-running")
     store = None
@@ -294,41 +307,59 @@ def stop() -> int:
         # When the recorder ended by itself just then, the order must not wait for the next.
         if store is not None:
             store.take_state(STOP)
-    click.echo(words.text("record.stopped"))
-    return errors.EXIT_OK
+    if store is not None:
+        store.close()
 
 
 @record.command("status", help=words.text("record.status-help"))
+@click.option("--follow", is_flag=True, help=words.text("cli.follow"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("status.json-help"))
-def status(as_json: bool) -> int:
-    """Say whether a recording runs and whether it is well."""
-    from capture import disk
-    from capture.lock import is_held
-    from capture.pulse import Pulse, State
+def status(follow: bool, as_json: bool) -> int:
+    """Say whether a recording runs and whether it is well; with `follow` again at every change, until it ends."""
+    from capture.pulse import State
     from sakigake import settings
-    from sakigake.store.sqlite import SqliteStore
 
     configuration = settings.load()
-    running = is_held(configuration.home)
-    pulse = Pulse.read(SqliteStore(configuration.database)) if configuration.database.exists() else None
-    now_ms = time.time_ns() // 1_000_000
-    if pulse and running and not pulse.trouble and disk.free_mb(configuration.home) < 1:
-        pulse = replace(pulse, trouble="disk-full")  # the recorder could not leave word of it
-    state = (
-        pulse.judge(now_ms, running=running) if pulse else (State.STALE if running else State.NOT_RECORDING)
-    )
-    if as_json:
-        click.echo(
-            json.dumps({"schema_version": 1, "state": state.value, **(asdict(pulse) if pulse else {})})
-        )
-    else:
-        _print_status(state, pulse, now_ms, running=running)
+    before = None
+    while True:
+        state, pulse, now_ms, running = state_of(configuration)
+        # What only says that time goes by is no change.
+        told_before, before = before, (state, pulse and replace(pulse, beat_ms=0, good_ms=0, free_mb=0))
+        if before != told_before:
+            if as_json:
+                answer({"state": state.value, **(asdict(pulse) if pulse else {})})
+            else:
+                _print_status(state, pulse, now_ms, running=running)
+            sys.stdout.flush()
+        if not follow or state is State.NOT_RECORDING:
+            break
+        time.sleep(FOLLOW_S)
     return {State.PAUSED: errors.EXIT_PAUSED, State.STALE: 1, State.NOT_RECORDING: 4}.get(
         state, errors.EXIT_OK
     )
 
 
-def _trouble(slug: str) -> str:
+def state_of(configuration: "Settings") -> tuple["State", "Pulse | None", int, bool]:
+    """Return what the recorder of these records does, the pulse it left last, the time in ms, whether a process is there."""
+    from capture import disk
+    from capture.lock import is_held
+    from capture.pulse import Pulse, State
+    from sakigake.store.sqlite import SqliteStore
+
+    running = is_held(configuration.home)
+    pulse = None
+    if configuration.database.exists():
+        with closing(SqliteStore(configuration.database)) as store:
+            pulse = Pulse.read(store)
+    now_ms = time.time_ns() // 1_000_000
+    if pulse and running and not pulse.trouble and disk.free_mb(configuration.home) < 1:
+        pulse = replace(pulse, trouble="disk-full")  # the recorder could not leave word of it
+    if pulse:
+        return pulse.judge(now_ms, running=running), pulse, now_ms, running
+    return (State.STALE if running else State.NOT_RECORDING), None, now_ms, running
+
+
+def trouble_line(slug: str) -> str:
     """Return the sentence for what is wrong; a source has reasons of its own."""
     from capture.privacy import key_of
 
@@ -357,6 +388,6 @@ def _print_status(state: Any, pulse: Any, now_ms: int, *, running: bool) -> None
     if state.value == "stale" and beat_s > BEAT_S:
         click.echo(words.text("status.no-news", age=beat_s))
     if pulse.trouble:
-        click.echo(_trouble(pulse.trouble))
+        click.echo(trouble_line(pulse.trouble))
     if pulse.free_mb >= 0:
         click.echo(words.text("status.free", free=f"{pulse.free_mb / 1000:.1f}"))

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.answering import as_json as json_option
+from desk.answering import told
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ def session() -> None:
 
 @session.command("close", help=words.text("session.close-help"))
 @click.argument("session", default="last")
-def close(session: str) -> None:
+@json_option()
+def close(session: str, as_json: bool) -> None:
     """Write the end of a session, sign it, ask for its tokens; done twice it changes nothing more."""
     from capture.closing import is_closed
     from capture.lock import RecorderLock
@@ -36,27 +39,38 @@ def close(session: str) -> None:
     before = is_closed(store, found)
     try:
         with RecorderLock(loaded.home):
-            notices = _close(loaded, store, found)
+            notices, failed = _close(loaded, store, found)
     except errors.SakigakeError as error:
         # A recorder that is at work with another session cares for the tokens of this one as well.
         if error.code != "record-running" or not before:
             raise
-        notices = []
-    click.echo(words.text("session.closed", session=found.id))
+        notices, failed = [], False
+    lines = [words.text("session.closed", session=found.id)]
     if before:
-        click.echo(words.text("session.closed-before"))
-    for notice in notices:
-        click.echo(words.text(notice))
+        lines.append(words.text("session.closed-before"))
+    lines += [words.text(notice) for notice in notices]
     tokens = sum(token.trusted for token in store.tokens(found.id))
     waiting = len(store.pending_jobs(found.id))
-    click.echo(words.text("session.tokens", tokens=tokens, waiting=waiting))
+    lines.append(words.text("session.tokens", tokens=tokens, waiting=waiting))
     if waiting:
-        click.echo(words.text("session.tokens-later"))
-    click.echo(words.text("session.save-stream"))
+        lines.append(words.text("session.tokens-later"))
+    lines.append(words.text("session.save-stream"))
+    done = {"session": found.id, "closed_before": before, "tokens": tokens, "waiting": waiting}
+    told(
+        {**done, "headless": "session.headless" in notices, "unsigned": "session.unsigned" in notices},
+        *lines,
+        as_json=as_json,
+    )
+    if failed and waiting:
+        # The session is closed and stays so; as with `timeline anchor`, nobody who was asked gave a token.
+        raise errors.NetworkError("anchor-no-answer", failed=failed, waiting=waiting)
 
 
-def _close(loaded: "Settings", store: "Store", session: "Session") -> list[str]:
-    """Close what is not closed and ask for tokens; return the keys of what else is to be said."""
+def _close(loaded: "Settings", store: "Store", session: "Session") -> tuple[list[str], int]:
+    """Close what is not closed and ask for tokens.
+
+    Return the keys of what else is to be said, and how many requests failed when not one was answered.
+    """
     from capture import closing
     from desk.commands.export import ask_for_tokens, asked_for
     from sakigake.anchor import trust
@@ -81,5 +95,6 @@ def _close(loaded: "Settings", store: "Store", session: "Session") -> list[str]:
     else:
         ledger = closing.take_up(store, session, keys, clock, lambda _entry, _session: None)
         closing.end(store, ledger, keys, clock, choose=choose, acknowledge=lambda _entry, _session: None)
-    ask_for_tokens(loaded, trusted, store, session.id)
-    return ["session.headless"] * ledger.headless + ["session.unsigned"] * (key is None)
+    drained = ask_for_tokens(loaded, trusted, store, session.id)
+    notices = ["session.headless"] * ledger.headless + ["session.unsigned"] * (key is None)
+    return notices, 0 if drained.stamped else drained.failed

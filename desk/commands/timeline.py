@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer, told
+from desk.answering import as_json as json_option
 from desk.commands.hashes import hashes
+from desk.commands.timeline_names import labels, merge, rename
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session
@@ -30,7 +33,8 @@ def timeline() -> None:
     """List and show sessions."""
 
 
-timeline.add_command(hashes)
+for command in (hashes, rename, merge, labels):
+    timeline.add_command(command)
 
 
 def _counts(store: Any, session: Session) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def list_sessions(as_json: bool) -> None:
     store = open_store(settings.load())
     rows = [_counts(store, session) for session in store.sessions()]
     if as_json:
-        click.echo(json.dumps({"schema_version": 1, "sessions": rows}))
+        answer({"sessions": rows})
         return
     for row in rows:
         click.echo(
@@ -119,7 +123,7 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
             }
             for entry in shown
         ]
-        click.echo(json.dumps({"schema_version": 1, **counts, "rows": rows}, ensure_ascii=False))
+        answer({**counts, "rows": rows})
         return
     click.echo(words.text("timeline.head", **counts))
     _tell_blocks(counts)
@@ -163,11 +167,13 @@ def _tell_widths(found: "Summary") -> None:
 
 
 @timeline.command("anchor", help=words.text("timeline.anchor-help"))
-def anchor() -> int:
+@json_option()
+def anchor(as_json: bool) -> int:
     """Ask for the tokens that are still waiting, and what became of the promises of calendars."""
     from desk.sessions import open_store
     from sakigake import settings
     from sakigake.anchor import blocks, calendars, queue, trust
+    from sakigake.anchor.queue import Drained
     from sakigake.clock import Clock
 
     loaded = settings.load()
@@ -175,24 +181,28 @@ def anchor() -> int:
     if store.frozen:
         raise errors.SakigakeError("store-frozen", path=loaded.home)
     evidence = _anchor_evidence(loaded)
+    lines = []
+    if evidence != Drained():
+        lines = [words.text("timeline.anchored-evidence", stamped=evidence.stamped, waiting=evidence.waiting)]
     drained = queue.drain(store, trust.load(loaded.tables), Clock())
-    click.echo(words.text("timeline.anchored", stamped=drained.stamped, waiting=len(store.pending_jobs())))
+    lines.append(words.text("timeline.anchored", stamped=drained.stamped, waiting=len(store.pending_jobs())))
     if drained.untrusted:
-        click.echo(words.text("timeline.anchored-unknown", count=drained.untrusted))
+        lines.append(words.text("timeline.anchored-unknown", count=drained.untrusted))
+    blocks_done = {"submitted": 0, "confirmed": 0, "promised": blocks.waiting(store)}
     asked = calendars.load(loaded.tables)
     if asked.addresses:
         done = blocks.BlockWorker(store, asked, Clock()).drain(DRAIN_S)
-        promised = blocks.waiting(store)
-        click.echo(
-            words.text(
-                "timeline.anchored-blocks",
-                submitted=done.submitted,
-                confirmed=done.confirmed,
-                promised=promised,
-            )
-        )
+        blocks_done = {
+            "submitted": done.submitted,
+            "confirmed": done.confirmed,
+            "promised": blocks.waiting(store),
+        }
+        lines.append(words.text("timeline.anchored-blocks", None, **blocks_done))
     failed, waiting = drained.failed + evidence.failed, len(store.pending_jobs()) + evidence.waiting
-    if failed and not drained.stamped + evidence.stamped:
+    stamped = drained.stamped + evidence.stamped
+    counts = {"stamped": stamped, "failed": failed, "waiting": waiting, "untrusted": drained.untrusted}
+    told({**counts, "blocks": blocks_done}, *lines, as_json=as_json)
+    if failed and not stamped:
         raise errors.NetworkError("anchor-no-answer", failed=failed, waiting=waiting)
     return errors.EXIT_OK
 
@@ -205,10 +215,7 @@ def _anchor_evidence(loaded: "Settings") -> "Drained":
         return Drained()  # who never watched need not have the watcher's parts
     from watch.evidence import keeper
 
-    done = keeper.drain(loaded, Clock(), DRAIN_S)
-    if done != Drained():
-        click.echo(words.text("timeline.anchored-evidence", stamped=done.stamped, waiting=done.waiting))
-    return done
+    return keeper.drain(loaded, Clock(), DRAIN_S)
 
 
 @timeline.command("head", help=words.text("timeline.head-help"))
@@ -230,7 +237,7 @@ def head(session: str, output: Path | None, as_json: bool) -> None:
     if output is not None:
         _write_head(output, newest, found.ledger, checkpoints[-1].note)
     if as_json:
-        click.echo(overlay.record(newest, found.ledger).decode(), nl=False)
+        answer(json.loads(overlay.record(newest, found.ledger)))
         return
     english, japanese = (" ".join(code.words(newest, language)) for language in words.LANGUAGES)
     click.echo(newest.code)
@@ -265,12 +272,16 @@ def _write_head(output: Path, newest: Any, ledger: str, note: bytes) -> None:
 @click.option("--fps", type=float, metavar="N", help=words.text("timeline.lapse-fps"))
 @click.option("--seconds", type=float, metavar="S", help=words.text("timeline.lapse-seconds"))
 @click.option("--height", type=int, metavar="H", help=words.text("timeline.lapse-height"))
-def lapse(session: str, output: Path, fps: float | None, seconds: float | None, height: int | None) -> None:
+@json_option()
+def lapse(  # noqa: PLR0917 - click passes by name
+    session: str, output: Path, fps: float | None, seconds: float | None, height: int | None, as_json: bool
+) -> None:
     """Make a film of one session's stages."""
     from fractions import Fraction
 
     from capture import film
     from capture.lapse import frame_size, pictures, survey
+    from desk import progress
     from desk.sessions import find, open_store
     from sakigake import settings
 
@@ -288,26 +299,34 @@ def lapse(session: str, output: Path, fps: float | None, seconds: float | None, 
     sections, count = survey(stills)
     if not count:
         raise errors.NotFoundError("lapse-no-pictures", session=found.id)
-    click.echo(words.text("timeline.lapse-begun", count=count))
+    click.echo(words.text("timeline.lapse-begun", count=count), err=as_json)
     size = frame_size(sections, height, HEIGHT)
     rate, total = Fraction(fps or FPS).limit_denominator(1000), count
     if seconds is not None:
         rate = Fraction(GIF_FPS_OF_A_LENGTH if output.suffix.lower() == film.GIF else FPS_OF_A_LENGTH)
         total = max(1, round(seconds * rate))
-    written = film.write(output, film.held(pictures(stills, sections, size), count, total), rate)
-    click.echo(
+    shown = progress.track(pictures(stills, sections, size), "lapse", count)
+    written = film.write(output, film.held(shown, count, total), rate)
+    length, size_mb = float(written / rate), output.stat().st_size / 1e6
+    lines = [
         words.text(
             "timeline.lapse-done",
             path=output,
             frames=written,
-            seconds=f"{float(written / rate):.1f}",
+            seconds=f"{length:.1f}",
             width=size[0],
             height=size[1],
-            megabytes=f"{output.stat().st_size / 1e6:.1f}",
+            megabytes=f"{size_mb:.1f}",
         )
-    )
+    ]
     if count < len(stills):
-        click.echo(words.text("timeline.lapse-gone", count=len(stills) - count))
+        lines.append(words.text("timeline.lapse-gone", count=len(stills) - count))
+    made = {"path": str(output), "frames": written, "seconds": length, "width": size[0], "height": size[1]}
+    told(
+        {**made, "bytes": output.stat().st_size, "pictures_gone": len(stills) - count},
+        *lines,
+        as_json=as_json,
+    )
 
 
 def _stills(store: Any, session: Session, folder: Path) -> list[Any]:

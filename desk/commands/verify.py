@@ -1,12 +1,12 @@
 """`sakigake verify`: check a package. Loads no image library and opens no socket."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Interval, Verdict
@@ -71,7 +71,7 @@ def verify(
         ctx.exit(error.exit_code)
     else:
         if as_json:
-            click.echo(json.dumps(_record(report, trusted) | _compared(compared), ensure_ascii=False))
+            answer(_record(report, trusted) | _compared(compared))
         else:
             _print(report, trusted)
             for each in compared:
@@ -95,12 +95,12 @@ def _certificate(path: Path) -> bytes:
 def _failed(error: errors.VerificationError, *, as_json: bool) -> None:
     if as_json:
         record = {
-            "schema_version": 1,
             "verdict": Verdict.FAILED.value,
             "code": error.code,
             "message": error.message(),
+            "hint": error.hint(),
         }
-        click.echo(json.dumps(record, ensure_ascii=False))
+        answer(record)
         return
     click.echo(words.text("verify.verdict.FAILED", message=error.message()))
     click.echo(f"  {error.hint()}")
@@ -123,6 +123,9 @@ def _print(report: Any, trusted: "Trust") -> None:
     if report.order:
         click.echo(f"  {say('verify.order', order=say(f'finding.order.{report.order.value}'))}")
         _print_rests_on(report.compared)
+    if kept := report.post_kept:
+        when = iso(kept.not_after) if kept.not_after else say("paper.kept-untimed")
+        click.echo(f"  {say('paper.kept', files=kept.listed, shown=kept.shown, when=when)}")
     if names := [name for name in report.authorities if name != NAME]:  # blocks have a line of their own
         shown = say("verify.authority.between").join(_authority(trusted, name) for name in names)
         click.echo(f"  {say('verify.authorities', names=shown)}")
@@ -218,7 +221,6 @@ def _compared(others: Any) -> dict[str, Any]:
 def _record(report: Any, trusted: "Trust") -> dict[str, Any]:
     stated = report.compared
     return {
-        "schema_version": 1,
         "verdict": report.verdict.value,
         "reasons": list(report.reasons),
         "ledger": report.ledger,
@@ -247,6 +249,13 @@ def _record(report: Any, trusted: "Trust") -> dict[str, Any]:
         "order_stated": stated.order.value if stated else None,
         "order_stages": stated.named() if stated else None,
         "likeness_stated": stated.likeness.value if stated else None,
+        "post_kept": {
+            "files": report.post_kept.listed,
+            "shown": report.post_kept.shown,
+            "not_after": iso(report.post_kept.not_after) if report.post_kept.not_after else None,
+        }
+        if report.post_kept
+        else None,
         "stages": [
             {
                 "seq": stage.seq,

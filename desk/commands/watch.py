@@ -1,12 +1,11 @@
 """`sakigake watch`: sources of posts, what a person hands in, and the watcher itself."""
 
-import json
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from desk.commands.watch_sources import SOURCE_COMMANDS
 from desk.needing import watch_parts
 from desk.saying import Console
@@ -155,22 +154,17 @@ def status(as_json: bool) -> int:
     """Say whether the watcher runs and is well."""
     from dataclasses import asdict
 
-    from desk.watching import hole_json, open_watch
+    from desk.watching import hole_json, open_watch, standing
     from sakigake import settings
-    from sakigake.lock import is_held
-    from watch.pulse import LOCK_FILE, Pulse, State
+    from watch.pulse import State
 
     loaded = settings.load()
-    store = open_watch(loaded)
-    pulse = Pulse.read(store)
-    state = State.NOT_RUNNING
-    if is_held(loaded.home / LOCK_FILE):
-        state = pulse.judge(time.time_ns() // 1_000_000, running=True) if pulse else State.STALE
-    counts = store.counts()
+    found = standing(loaded)
+    state, pulse, counts = found.state, found.pulse, found.counts
     if as_json:
-        holes = [hole_json(hole) for hole in store.holes()]
+        holes = [hole_json(hole) for hole in open_watch(loaded).holes()]
         told = {"state": state.value, "pulse": asdict(pulse) if pulse else None, "holes": holes}
-        click.echo(json.dumps({"schema_version": 1, **told, **asdict(counts)}))
+        answer({**told, **asdict(counts)})
     else:
         _print_status(state.value, pulse, counts)
     return {State.NOT_RUNNING: 4, State.STALE: 1}.get(state, errors.EXIT_OK)

@@ -1,11 +1,11 @@
 """`sakigake witness`: read the codes of a stream from a video or a picture, and find them in a ledger."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from desk.answering import answer
 from sakigake import errors, words
 
 
@@ -45,7 +45,7 @@ def witness(
     ledgers = known if known is not None else _from_store(session, {head.ledger for head in heads})
     answers = {answer.head: answer for answer in match(heads, ledgers)}
     if as_json:
-        click.echo(json.dumps(_record(seen, answers), ensure_ascii=False))
+        answer(_record(seen, answers))
     else:
         _print(seen, answers)
     ctx.exit(_exit_code(answers))
@@ -125,7 +125,6 @@ def _print(seen: dict[Path, Any], answers: dict[Any, Any]) -> None:
 
 def _record(seen: dict[Path, Any], answers: dict[Any, Any]) -> dict[str, Any]:
     return {
-        "schema_version": 1,
         "files": [
             {
                 "name": path.name,

@@ -60,9 +60,12 @@ def check(package: Container, shown: Mapping[int, Interval], begin: int, *, live
     names = package.names()
     posts = [name for name in names if name.startswith("post/picture.")]
     if layout.FINDING not in names:
-        if posts or any(name.startswith("compare/") for name in names):
+        if any(name.startswith(("post/", "compare/")) for name in names):
             raise VerificationError("package-file-missing", name=layout.FINDING)
         return None
+    drawn = any(layout.COMPARED_FILE.fullmatch(name) for name in names)
+    if drawn and layout.METHOD not in names:
+        raise VerificationError("package-file-missing", name=layout.METHOD)
     stated = parse(container.read(package, layout.FINDING, MAX_BYTES))
     if len(posts) != 1 or container.digest(package, posts[0]) != stated.post_digest:
         raise VerificationError("commitment-wrong", what="post/")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sakigake import words
 from sakigake.evidence import layout
-from sakigake.evidence.report import View
+from sakigake.evidence.view import View
 
 _ROOT = (
     'python3 -c "import hashlib as h,base64 as b;H=lambda x:h.sha256(x).digest();'

@@ -25,8 +25,25 @@ REQUIRED = frozenset(
     }
 )
 # Packages of the first weeks hold no verifier: it is a convenience and its absence is no fault.
-_FIXED = (REQUIRED - layout.UNLISTED) | {layout.FINDING, layout.VERIFIER}
-_FORMS = (layout.STAGE_FILE, layout.CHECKPOINT_FILE, layout.TOKEN_FILE, layout.PROOF_FILE, layout.OTHER_FILE)
+_FIXED = (REQUIRED - layout.UNLISTED) | {
+    layout.FINDING,
+    layout.VERIFIER,
+    layout.REPORT,
+    layout.CUSTODY,
+    layout.METHOD,
+    layout.KEPT_SUMS,
+    *layout.FORMS,
+}
+_FORMS = (
+    layout.STAGE_FILE,
+    layout.CHECKPOINT_FILE,
+    layout.TOKEN_FILE,
+    layout.PROOF_FILE,
+    layout.COMPARED_FILE,
+    layout.KEPT_FILE,
+    layout.KEPT_LEDGER,
+    layout.OTHER_FILE,
+)
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]{1,120})")
 
 

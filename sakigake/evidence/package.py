@@ -3,34 +3,31 @@
 The same records give the same bytes each time, apart from the token over the list of files.
 """
 
-import errno
-import os
 import re
-import shutil
-import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from sakigake import durable
 from sakigake.anchor.trust import Authority, Trust
-from sakigake.errors import ConfigError, NotFoundError, SakigakeError, UsageError
-from sakigake.evidence import comparison, handcheck, layout, report
+from sakigake.errors import ConfigError, NotFoundError, UsageError
+from sakigake.evidence import comparison, forms, handcheck, kept, layout, placing, report, steps
+from sakigake.evidence import custody as custody_file
+from sakigake.evidence.paper.matter import Matter, Paper
+from sakigake.evidence.placing import Contents
 from sakigake.evidence.standalone.joined import joined
-from sakigake.model import EntryType, Finding, Session, StoredEntry
+from sakigake.evidence.view import View, gather
+from sakigake.model import LIVE_SOURCES, EntryType, Finding, Session, StoredEntry
 from sakigake.store.protocol import Store
-from sakigake.timeline import proof
+from sakigake.timeline import proof, widths
 from sakigake.timeline.entry import parse_picture
 from sakigake.timeline.reading import is_forgotten
 
-TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
-ZIP_LIMIT = (1 << 32) - (1 << 26)  # beyond 4 GiB a ZIP needs extensions that old unpackers lack
-
-Contents = dict[str, bytes | Path]
+if TYPE_CHECKING:
+    from sakigake.evidence.paper import pdf
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,8 @@ class Exported:
     untrusted: int = 0
     fingerprints: tuple[int, ...] = ()
     timed: int = 0
+    pages: int = 0
+    odd: tuple[str, ...] = ()
 
 
 def export(
@@ -75,18 +74,21 @@ def export(
     entry_only: Iterable[int] = (),
     post: Post | None = None,
     stamp: Callable[[bytes], bytes | None] | None = None,
+    paper: Paper | None = None,
 ) -> Exported:
     """Write the package of a session to `out`, a ZIP when it ends in .zip or .ZIP, else a new folder.
 
     `chosen` are the entry numbers of the stages to disclose (None: all that still have their pictures). Of the stages
     `without_picture` only the fingerprint is shown, of those `entry_only` not even that; of the others, those that a
     finding rests on show theirs. `stamp` asks for a time token over the
-    list of files and returns None when it cannot be had. Raises UsageError, NotFoundError, ConfigError.
+    list of files and returns None when it cannot be had. With `paper` the reports are written for a reader: the PDF, the
+    steps of custody, drafts of letters, the pictures that explain; without it the page alone.
+    Raises UsageError, NotFoundError, ConfigError.
     """
     if key.public_key().public_bytes_raw() != store.public_key(session.id):
         raise ConfigError("key-of-another-session", session=session.id)
-    _must_be_free(out)
-    _must_have_a_folder(out)
+    placing.must_be_free(out)
+    placing.must_have_a_folder(out)
     checkpoints = store.checkpoints(session.id)
     if not checkpoints:
         raise NotFoundError("session-unsealed", session=session.id)
@@ -123,16 +125,17 @@ def export(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     contents[layout.VERIFIER] = joined()
-    view = report.gather(store, session, stages, size, post.finding if post else None, contents=contents)
-    contents[layout.README] = handcheck.text(view, stamps, held).encode()
-    contents[layout.PAGE] = report.page(view, contents).encode()
-    manifest = "".join(f"{_digest(contents[name])}  {name}\n" for name in sorted(contents)).encode()
+    finding = post.finding if post else None
+    gathered = gather(store, session, stages, size, finding, contents=contents)
+    contents[layout.README] = handcheck.text(gathered, stamps, held).encode()
+    printed = _papers(store, gathered, paper, contents, trust)
+    manifest = "".join(f"{placing.digest(contents[name])}  {name}\n" for name in sorted(contents)).encode()
     contents[layout.MANIFEST] = manifest
     contents[layout.SIGNATURE] = key.sign(manifest)
     token = stamp(manifest) if stamp else None
     if token:
         contents[layout.STAMP] = token
-    _write(contents, out)
+    placing.write(contents, out)
     covered = max([0, *(each.size for each in stamps), *(each.size for each in held)])
     return Exported(
         path=out,
@@ -148,25 +151,66 @@ def export(
             if layout.stage(entry.seq, "fp.bin") in contents and entry.seq in hidden
         ),
         timed=sum(entry.seq < covered for entry in stages),
+        pages=printed.pages if printed else 0,
+        odd=printed.odd if printed else (),
         untrusted=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents) - len(stamps),
     )
 
 
-def _must_be_free(out: Path) -> None:
-    """Refuse a place that is taken: an earlier package may carry a token that cannot be had again."""
-    try:
-        out.lstat()
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise UsageError("export-write-failed", path=out, why=error) from error
-    raise UsageError("export-exists", path=out)
+def _papers(
+    store: Store, told: View, paper: Paper | None, contents: Contents, trust: Trust
+) -> "pdf.Printed | None":
+    """Add what people read, the page always and the rest for a reader; returns what was printed."""
+    asked = paper or Paper()
+    if told.finding:
+        contents |= asked.posted.kept if asked.audience.kept else {}
+        if asked.explained and asked.order:
+            contents |= {layout.compared(name): raw for name, raw in asked.explained.files.items()}
+    key = store.public_key(told.session.id)
+    small = report.thumbnails(told, asked, contents)
+    matter = Matter(
+        view=told,
+        paper=asked,
+        ends=widths.ends(store, told.session.id, told.bounds),
+        small=frozenset(small),
+        live=told.session.source in LIVE_SOURCES,
+        closed=told.known[-1].type is EntryType.SESSION_END,
+        key=key.hex(),
+        kept=_kept(contents, key, trust),
+    )
+    contents[layout.PAGE] = report.page(matter, small).encode()
+    if paper is None:
+        return None
+    from sakigake.evidence.paper import pdf  # noqa: PLC0415 - the font and its library are for who prints
+
+    printed = pdf.write(matter, small)
+    contents[layout.REPORT] = printed.raw
+    contents |= forms.write(matter)
+    if paper.audience.custody:
+        came = steps.found(paper.posted) if told.finding and paper.audience.kept else None
+        contents[layout.CUSTODY] = custody_file.write(steps.of(store, told.session, told, key.hex(), came))
+    return printed
 
 
-def _must_have_a_folder(out: Path) -> None:
-    """Refuse to make folders: a mistyped name would put the package where nobody looks for it."""
-    if not out.absolute().parent.is_dir():
-        raise UsageError("export-folder-missing", path=out.parent)
+def _kept(contents: Contents, key: bytes, trust: Trust) -> kept.Kept | None:
+    """Return what the verifier will say of what was kept of the post: the reports say the same."""
+    return kept.check(_Held(contents), Ed25519PublicKey.from_public_bytes(key), trust)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A package that is not written yet, as a verifier reads one."""
+
+    contents: Contents
+
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        return sorted(self.contents)
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a file."""
+        body = self.contents[name]
+        yield body if isinstance(body, bytes) else body.read_bytes()
 
 
 def _must_show(finding: Finding, shown: set[int]) -> None:
@@ -271,68 +315,3 @@ def _roots_name(authority: Authority) -> str:
     """Return the name of the file with an authority's roots: ASCII letters, digits and hyphens."""
     slug = re.sub(r"[^a-z0-9]+", "-", authority.name.lower()).strip("-")[:48]
     return f"trust/{slug or 'authority'}.pem"
-
-
-def _digest(content: bytes | Path) -> str:
-    if isinstance(content, bytes):
-        return sha256(content).hexdigest()
-    running = sha256()
-    with content.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            running.update(chunk)
-    return running.hexdigest()
-
-
-def _write(contents: Contents, out: Path) -> None:
-    """Write beside the goal and rename: an export that is cut off leaves nothing that looks whole.
-
-    The name may have been taken since the export began, by another one: that one stays.
-    """
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        if out.suffix.lower() == ".zip":
-            _write_zip(contents, temporary)
-            durable.claim(temporary, out)
-        else:
-            _write_folder(contents, temporary)
-            temporary.rename(out)  # a folder never replaces a file, nor a folder that holds anything
-    except OSError as error:
-        if error.errno in TAKEN and os.path.lexists(out):
-            raise UsageError("export-exists", path=out) from error
-        raise SakigakeError("export-write-failed", path=out, why=error.strerror) from error
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
-
-
-def _write_folder(contents: Contents, folder: Path) -> None:
-    for name, content in contents.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            shutil.copyfile(content, path)
-
-
-def _write_zip(contents: Contents, path: Path) -> None:
-    sizes = {
-        name: len(body) if isinstance(body, bytes) else body.stat().st_size for name, body in contents.items()
-    }
-    if sum(sizes.values()) > ZIP_LIMIT:
-        raise UsageError("export-too-large")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
-        for name in sorted(contents):
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.create_system = 3
-            info.external_attr = 0o100644 << 16
-            info.file_size = sizes[name]
-            body = contents[name]
-            with archive.open(info, "w") as member:
-                if isinstance(body, bytes):
-                    member.write(body)
-                else:
-                    with body.open("rb") as file:
-                        shutil.copyfileobj(file, member, 1 << 20)

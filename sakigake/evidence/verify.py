@@ -21,19 +21,17 @@ from sakigake.anchor.trust import Trust
 from sakigake.clock import from_ms
 from sakigake.errors import VerificationError
 from sakigake.evidence import blocks as witnesses
-from sakigake.evidence import carried, comparison, container, head, inside, layout, listing
+from sakigake.evidence import carried, comparison, container, disclosed, head, inside, kept, layout, listing
 from sakigake.evidence.blocks import Block
 from sakigake.evidence.container import Container
 from sakigake.model import LIVE_SOURCES, EntryType, Interval, Order, Verdict
-from sakigake.timeline import merkle, note, proof, rotation
+from sakigake.timeline import merkle, note, rotation
 from sakigake.timeline.bounds import TokenTime, bounds, clock_disagrees, picture_after
 from sakigake.timeline.entry import (
     MAX_ENTRY_BYTES,
     ZERO_LEAF,
     Entry,
     parse_entry,
-    parse_fingerprint,
-    parse_picture,
 )
 
 MAX_TOKEN, MAX_LARGE = 1 << 16, 1 << 26
@@ -83,6 +81,7 @@ class Report:
     continues: str | None = None  # the key before this one, which signed that as well
     under_way: Interval | None = None  # begun by then, and not yet ended then, by the tokens
     verify_py: str = inside.ABSENT
+    post_kept: kept.Kept | None = None  # what the exporter kept of the post, and by when that was there
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +134,7 @@ def verify(path: Path, trust: Trust, seen: Sequence[head.Seen] = (), *, easiest:
             events, leaves[0].hex()[:32], public.public_bytes_raw().hex(), layout.EVENTS
         ),
         verify_py=inside.verifier(package),
+        post_kept=kept.check(package, public, trust),
     )
 
 
@@ -257,11 +257,11 @@ def _entries(
         entry = _entry(container.read(package, name, MAX_ENTRY_BYTES), leaves, tokens, name)
         if entry.seq != seq or entry.type is not EntryType.STAGE:
             raise VerificationError("evidence-malformed", what=name)
-        _stage_files(package, entry, files)
+        disclosed.check_files(package, entry, files)
         stages[seq] = entry
     if not stages:
         raise VerificationError("package-without-stage")
-    _proofs(package, leaves, stages)
+    disclosed.check_proofs(package, leaves, stages)
     return events, stages
 
 
@@ -285,48 +285,6 @@ def _still(entry: Entry, tokens: dict[str, _Token], what: str) -> None:
     _named(digest, entry.seq, tokens, what)
     if picture_after(entry.seq, digest, entry.after, tokens) is None:
         raise VerificationError("times-contradict", seq=entry.seq)
-
-
-def _stage_files(package: Container, entry: Entry, files: set[str]) -> None:
-    """Check what is disclosed of a stage: the opening of its picture, the picture, its fingerprint."""
-    if "open.json" in files:
-        name = layout.stage(entry.seq, "open.json")
-        raw = container.read(package, name, listing.MAX_SMALL)
-        picture = parse_picture(raw, name)
-        if sha256(raw).hexdigest() != entry.commit:
-            raise VerificationError("commitment-wrong", what=name)
-        shown = layout.stage(entry.seq, "png")
-        if "png" in files and container.digest(package, shown) != picture.file:
-            raise VerificationError("commitment-wrong", what=shown)
-    if "fp.json" in files:
-        name = layout.stage(entry.seq, "fp.json")
-        raw = container.read(package, name, listing.MAX_SMALL)
-        _, digest = parse_fingerprint(raw, name)
-        if sha256(raw).hexdigest() != entry.fp:
-            raise VerificationError("commitment-wrong", what=name)
-        shown = layout.stage(entry.seq, "fp.bin")
-        if "fp.bin" in files and container.digest(package, shown) != digest:
-            raise VerificationError("commitment-wrong", what=shown)
-    elif "fp.bin" in files:
-        raise VerificationError("package-file-missing", name=layout.stage(entry.seq, "fp.json"))
-
-
-def _proofs(package: Container, leaves: list[bytes], stages: dict[int, Entry]) -> None:
-    """Check each stage's own inclusion proof, so that one stage can also be handed on alone."""
-    last = max(name for name in package.names() if layout.CHECKPOINT_FILE.fullmatch(name))
-    sealed, size = container.read(package, last, note.MAX_NOTE_BYTES), len(leaves)
-    root = merkle.root(leaves)
-    for seq in stages:
-        name = layout.stage(seq, "proof.txt")
-        proof.check(
-            container.read(package, name, MAX_ENTRY_BYTES),
-            leaf=leaves[seq],
-            index=seq,
-            size=size,
-            root=root,
-            checkpoint=sealed,
-            what=name,
-        )
 
 
 def _first_stage(events: dict[int, Entry]) -> int:

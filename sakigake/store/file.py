@@ -59,6 +59,8 @@ class SqliteFile:
 
     def _migrate(self, package: str) -> None:
         scripts = _scripts(package)
+        if self._db.execute("PRAGMA user_version").fetchone() == (len(scripts),):
+            return  # as nearly always: whoever only looks should not stop the recorder's writing for that
         with self._write() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             for number, script in enumerate(scripts, start=1):

@@ -1,13 +1,15 @@
 """What a store must do. Entries, checkpoints and tokens are append-only; the rest is working state.
 
-One thing may be taken back: what opens the commitments of an entry that no trusted time token covers yet.
+One thing may be taken back: what opens the commitments of an entry that no trusted time token covers yet. Names of stages
+and sessions lie beside the evidence and may change at any time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sakigake.labels import StageLabel
 from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredProof, StoredToken
 
 
@@ -71,14 +73,16 @@ class Store(Protocol):
     def append(self, session: str, entry: StoredEntry) -> None:
         """Add the next entry; raises SakigakeError when another writer got there first."""
 
-    def entries(self, session: str, kind: EntryType | None = None) -> Iterator[StoredEntry]:
-        """Yield a session's entries in order, all or of one type."""
+    def entries(
+        self, session: str, kind: EntryType | None = None, *, after: int = -1
+    ) -> Iterator[StoredEntry]:
+        """Yield a session's entries in order, all or of one type, those behind entry `after` only."""
 
     def entry(self, session: str, seq: int) -> StoredEntry | None:
         """Return one entry."""
 
-    def last_entry(self, session: str) -> StoredEntry | None:
-        """Return the newest entry."""
+    def last_entry(self, session: str, kind: EntryType | None = None) -> StoredEntry | None:
+        """Return the newest entry, of all or of one type."""
 
     def forget(self, session: str, seqs: Sequence[int], entry: StoredEntry, files: Sequence[str]) -> bool:
         """Forget what opens the entries `seqs` and, in the same step, add `entry` and note `files` as forgotten.
@@ -160,3 +164,30 @@ class Store(Protocol):
 
     def take_state(self, name: str) -> str | None:
         """Return a piece of working state and clear it, in one step."""
+
+    def put_labels(self, session: str, labels: Sequence[StageLabel]) -> None:
+        """Keep names of stages; each replaces what the same source said of the same stage.
+
+        A stage that is forgotten loses its names in the same step. Raises SakigakeError for a stage that is not there.
+        """
+
+    def drop_labels(self, session: str, source: str, seqs: Iterable[int] | None = None) -> None:
+        """Take back what a source said of some stages, or (None) of all."""
+
+    def labels(self, session: str) -> list[StageLabel]:
+        """Return every name of a session's stages, by stage and then by source; `sakigake.labels.shown` chooses."""
+
+    def join(self, session: str, seqs: Iterable[int]) -> None:
+        """Show each of these stages in one block with the stage before it."""
+
+    def part(self, session: str, seqs: Iterable[int]) -> None:
+        """Let each of these stages begin a block of its own again."""
+
+    def joined(self, session: str) -> frozenset[int]:
+        """Return the stages that are shown in one block with the stage before them."""
+
+    def put_title(self, session: str, title: str) -> None:
+        """Call a session something; an empty title takes it back."""
+
+    def titles(self) -> dict[str, str]:
+        """Return the titles that sessions were given, by session."""

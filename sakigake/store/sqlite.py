@@ -8,6 +8,7 @@ from pathlib import Path
 from sakigake.clock import from_ms, to_ms
 from sakigake.model import EntryType, Session, StoredCheckpoint, StoredEntry, StoredToken
 from sakigake.store.file import SqliteFile, put_state
+from sakigake.store.labels import LabelTables
 from sakigake.store.proofs import ProofTables
 from sakigake.store.protocol import AnchorJob
 from sakigake.store.values import as_bytes, as_int
@@ -17,7 +18,7 @@ _ADD_ENTRY = f"INSERT INTO entries (session, {_ENTRY}) VALUES (?, ?, ?, ?, ?, ?,
 FORGOTTEN = "forgotten.files"
 
 
-class SqliteStore(SqliteFile, ProofTables):
+class SqliteStore(SqliteFile, ProofTables, LabelTables):
     """The recorder's memory in one file; see `SqliteFile` for how it may be used."""
 
     def __init__(self, path: Path, *, frozen: bool = False) -> None:
@@ -83,9 +84,11 @@ class SqliteStore(SqliteFile, ProofTables):
         with self._write() as db:
             db.execute(_ADD_ENTRY, _row(session, entry))
 
-    def entries(self, session: str, kind: EntryType | None = None) -> Iterator[StoredEntry]:
+    def entries(
+        self, session: str, kind: EntryType | None = None, *, after: int = -1
+    ) -> Iterator[StoredEntry]:
         """Yield entries in order, a page at a time so that a long session is never in memory as a whole."""
-        after, page = -1, 500
+        page = 500
         condition = "session = ? AND seq > ?" + (" AND type = ?" if kind else "")
         while True:
             values = (session, after, *([kind.value] if kind else []))
@@ -103,11 +106,13 @@ class SqliteStore(SqliteFile, ProofTables):
         rows = self._read(f"SELECT {_ENTRY} FROM entries WHERE session = ? AND seq = ?", session, seq)  # noqa: S608
         return _entry(rows[0]) if rows else None
 
-    def last_entry(self, session: str) -> StoredEntry | None:
-        """Return the newest entry."""
+    def last_entry(self, session: str, kind: EntryType | None = None) -> StoredEntry | None:
+        """Return the newest entry, of all or of one type."""
+        condition = "session = ?" + (" AND type = ?" if kind else "")
         rows = self._read(
-            f"SELECT {_ENTRY} FROM entries WHERE session = ? ORDER BY seq DESC LIMIT 1",  # noqa: S608 - constant
+            f"SELECT {_ENTRY} FROM entries WHERE {condition} ORDER BY seq DESC LIMIT 1",  # noqa: S608 - constants
             session,
+            *([kind.value] if kind else []),
         )
         return _entry(rows[0]) if rows else None
 

@@ -2,7 +2,8 @@
 
 `ed25519.pem` holds the key in force, `ed25519-<first 8 hex of its public key>.pem` an older one; only their owner may
 read them. Where the system has a keyring the private part lies there and the file holds the public key alone. A file
-is either encrypted (PKCS #8, scrypt) with the passphrase in `SAKIGAKE_PASSPHRASE`, or plain.
+is either encrypted (PKCS #8, scrypt) with the passphrase in `SAKIGAKE_PASSPHRASE`, or plain. An encrypted one is followed
+by the public key, so that showing which key it is needs no passphrase.
 """
 
 import os
@@ -69,8 +70,7 @@ class Keys:
 
     def step(self, public: bytes | None = None) -> Step | None:
         """Return the rotation that a key came from, the one in force unless another is named."""
-        wanted = (public or self.public).hex()
-        return next((step for step in steps(self._folder) if step.new == wanted), None)
+        return step_of(self._folder, public or self.public)
 
     def predecessor(self, public: bytes | None = None) -> Predecessor | None:
         """Return the key before this one, or before another; None: there was none or it cannot be opened any more."""
@@ -93,6 +93,11 @@ class Keys:
                 return True
             at = step.old
         return False
+
+
+def step_of(folder: Path, public: bytes) -> Step | None:
+    """Return the rotation that a key came from; None when it was the first."""
+    return next((step for step in steps(folder) if step.new == public.hex()), None)
 
 
 def public_of(key: Ed25519PrivateKey) -> bytes:
@@ -180,9 +185,21 @@ def load(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
         raise
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError("key-unreadable", path=path) from error
-    if not isinstance(key, Ed25519PrivateKey):
+    if not isinstance(key, Ed25519PrivateKey) or public_in(raw) not in {None, public_of(key)}:
         raise ConfigError("key-unreadable", path=path)
     return key
+
+
+def public_in(raw: bytes) -> bytes | None:
+    """Return the public key that stands in a key file as it is; None when it can only be had by opening the file."""
+    start = raw.find(_PUBLIC)
+    if start < 0:
+        return None
+    try:
+        public = serialization.load_pem_public_key(raw[start:])
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return public.public_bytes_raw() if isinstance(public, Ed25519PublicKey) else None
 
 
 def keep(key: Ed25519PrivateKey, passphrase: Callable[[], bytes | None] = given_passphrase) -> bytes:
@@ -206,7 +223,9 @@ def written(key: Ed25519PrivateKey, passphrase: bytes | None) -> bytes:
     protection = (
         serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     )
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    raw = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return raw + key.public_key().public_bytes(serialization.Encoding.PEM, form) if passphrase else raw
 
 
 def _from_keyring(path: Path, raw: bytes) -> Ed25519PrivateKey:

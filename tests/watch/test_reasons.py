@@ -9,7 +9,7 @@ import pytest
 
 from desk.commands.findings import time_lines
 from desk.commands.watch import _print_status
-from desk.commands.watch_sources import _state, hole_line
+from desk.sources import hole_line, state_line
 from sakigake import words
 from watch import posted, postids
 from watch.pipeline import polling
@@ -61,7 +61,7 @@ def test_what_is_shown_holds_no_slug(lang: str, capsys: pytest.CaptureFixture[st
     )
     _print_status("not_running", None, counts)
     told = capsys.readouterr().out.splitlines()
-    told += [_state(row), hole_line(HoleRow("in", NOW, None, "source-folder-missing"))]
+    told += [state_line(row), hole_line(HoleRow("in", NOW, None, "source-folder-missing"))]
     told += [hole_line(HoleRow("in", NOW, NOW, "source-file-name-odd"))]
     told += time_lines(
         Stamp(NOW, ClockClass.AUTHOR, "feed-date"), Stamp(NOW, ClockClass.WITNESSED, "http-date")

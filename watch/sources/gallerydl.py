@@ -7,7 +7,6 @@ user, and is ended with all that it started when it takes too long.
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -65,10 +64,7 @@ def configure(options: Options) -> Config:
     url = options.text("url", example="https://x.com/search?q=%23tag")
     if url.startswith("-"):
         raise UsageError("source-option-wrong", kind=KIND, name="url", example="https://…")
-    named = options.text("program", example="gallery-dl", default="gallery-dl")
-    program = shutil.which(named)
-    if program is None:
-        raise UsageError("source-program-missing", name=named)
+    program = options.program("program", default="gallery-dl")
     cookies = options.file("cookies", example="cookies.txt")
     least = options.seconds("pause_s", default=2.0, least=0.0, most=600.0)
     return Config(

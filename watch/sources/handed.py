@@ -14,7 +14,7 @@ from pathlib import Path
 from sakigake.errors import NotFoundError, UsageError
 from watch import posted
 from watch.links import Link, read_link
-from watch.post import MediaRef, Post, clean
+from watch.post import MediaRef, Post, PostTime, clean
 from watch.sources import markup
 
 SOURCE = "inbox"
@@ -102,6 +102,25 @@ def from_picture(path: Path, now: datetime, source: str = SOURCE) -> Post:
         author_name="",
         media=(MediaRef(path=str(path.absolute())),),
         time=posted.seen(now),
+    )
+
+
+def from_check(link: str, data: bytes, time: PostTime | None, source: str = SOURCE) -> Post:
+    """Make a post of a picture that a person checked by hand, with the link that was given for it, if any.
+
+    `time` is where the post's time was read; what was stated by hand stands in the answer alone.
+    """
+    found = read_link(link)
+    digest = hashlib.sha256(data).hexdigest()
+    return Post(
+        source=source,
+        platform=found.platform if found else "file",
+        post_id=f"{found.platform}:{found.post_id or found.url}#{digest[:16]}" if found else f"file:{digest}",
+        url=found.url if found else "",
+        author_id="",
+        author_name="",
+        media=(MediaRef(url=found.url if found and found.picture else ""),),
+        time=time or PostTime(),
     )
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -134,6 +135,14 @@ class Options:
             raise UsageError("source-file-unreadable", path=path, why=os.strerror(errno.ENOENT))
         self.resolved[name] = str(path)
         return path
+
+    def program(self, name: str, *, default: str) -> str:
+        """Return where a program lies that is installed here."""
+        named = self.text(name, example=default, default=default)
+        found = shutil.which(named)
+        if found is None:
+            raise UsageError("source-program-missing", name=named)
+        return found
 
     def done(self) -> None:
         """Refuse options that the source does not have: a mistyped one must not be passed over."""

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from sakigake.errors import UsageError
 from watch.sources import PostSource
+from watch.sources.fields import Field, of
 from watch.sources.net import Net
 from watch.sources.options import Options
 from watch.store.records import SourceRow
@@ -45,6 +46,11 @@ def check(kind: str, config: Mapping[str, object]) -> dict[str, object]:
     _room(kind).configure(options)
     options.done()
     return options.resolved
+
+
+def fields(kind: str) -> tuple[Field, ...]:
+    """Return what can be said of a source of a kind when it is added; raises UsageError for a kind that is not known."""
+    return of(kind, _room(kind).configure)
 
 
 def make(kind: str, config: Mapping[str, object], net: Net, *, source: str = "") -> PostSource:

@@ -140,3 +140,6 @@ class WatchStore(Protocol):
 
     def state(self, name: str) -> str | None:
         """Return a piece of working state."""
+
+    def take_state(self, name: str) -> str | None:
+        """Return a piece of working state and clear it, in one step."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from sakigake.evidence.standalone.entries import read_json
 from sakigake.evidence.standalone.files import Files
+from sakigake.evidence.standalone.listing import COMPARED
 from sakigake.evidence.standalone.rules import EPOCH, KIB, is_digest, need
 from sakigake.evidence.standalone.times import Span
 
@@ -16,11 +17,13 @@ def check_finding(
 ) -> tuple[str | None, dict[str, Any], bool]:
     """Work out the order of draft and post; return it, what the exporter states, and whether his order is confirmed."""
     where = "compare/finding.json"
-    posts = [name for name in files.names if name.startswith("post/")]
+    posts = [name for name in files.names if name.startswith("post/picture.")]
     if where not in files.names:
-        need(not posts and not any(name.startswith("compare/") for name in files.names), "missing", where)
+        need(not any(name.startswith(("post/", "compare/")) for name in files.names), "missing", where)
         return None, {}, True
     required = {"v", "order", "likeness", "post_digest"}
+    drawn = any(COMPARED.fullmatch(name) for name in files.names)
+    need("compare/method.json" in files.names or not drawn, "missing", "compare/method.json")
     finding = read_json(files.read(where, 64 * KIB), where, required=required)
     need(finding["order"] in ("draft_first", "post_first", "order_unclear"), "malformed", where)
     need(finding["likeness"] in ("strong", "some", "none", "not_comparable"), "malformed", where)

@@ -27,6 +27,7 @@ PARTS = (
     "blocks",
     "contents",
     "finding",
+    "kept",
     "seen",
     "whole",
     "wording",

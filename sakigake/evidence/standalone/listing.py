@@ -14,8 +14,15 @@ ALWAYS |= {"index.html", "READ-ME-FIRST.txt"}
 STAGE = re.compile(r"stages/([0-9]{6})\.(entry\.json|proof\.txt|open\.json|png|fp\.json|fp\.bin)")
 TOKEN = re.compile(r"anchors/([0-9]{4})(?:\.[2-9])?\.tsr")
 HELD = re.compile(r"anchors/[0-9]{4}\.(?:ots|hdr)")
+COMPARED = re.compile(r"compare/[a-z0-9][a-z0-9-]{0,40}\.(?:png|gif|svg)")
+KEPT = re.compile(
+    r"post/(?:capture\.warc\.gz|(?:log|post|finding)\.json|post\.raw|screenshot\.png|[0-9]{1,3}\.(?:png|jpg|webp|gif))"
+)
+KEPT_LEDGER = re.compile(r"post/(?:ledger\.jsonl|checkpoint\.txt|token(?:\.[2-9])?\.tsr)")
 MORE = re.compile(
-    r"verify\.py|trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/finding\.json"
+    r"verify\.py|trust/[a-z0-9-]{1,48}\.pem|post/picture\.(?:png|jpg|webp|gif)|compare/(?:finding|method)\.json"
+    r"|report\.pdf|custody\.csv|post/SHA256SUMS"
+    r"|forms/(?:README|identity-sheet|youshiki-a\.ja|dmca-notice\.en|pixiv\.ja|x\.ja|x\.en)\.txt"
 )
 
 
@@ -38,7 +45,10 @@ def check_list(files: Files) -> tuple[bytes, ed25519.Ed25519PublicKey]:
         raise refusal("missing" if name in names else "extra", name)
     for digest, name in rows:
         need(files.digest(name) == digest, "changed", name)
-        known = any(form.fullmatch(name) for form in (STAGE, CHECKPOINT, TOKEN, HELD, MORE))
+        known = any(
+            form.fullmatch(name)
+            for form in (STAGE, CHECKPOINT, TOKEN, HELD, COMPARED, KEPT, KEPT_LEDGER, MORE)
+        )
         need(name in ALWAYS or known, "extra", name)
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     pem = key.public_bytes(serialization.Encoding.PEM, form)

@@ -50,6 +50,9 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
     if found["order"]:
         lines.append("  " + words["order"].format(words[found["order"]]))
         lines += [f"    {each}" for each in rests_on(found, words)]
+    if kept := found["post_kept"]:
+        when = spoken(kept["not_after"], unknown)
+        lines.append("  " + words["kept"].format(kept["files"], kept["shown"], when))
     roots = [
         words["authority"].format(each["name"], ", ".join(each["roots"])) for each in found["authority_roots"]
     ]

@@ -11,6 +11,7 @@ from sakigake.evidence.standalone.certificates import Root, read_pem
 from sakigake.evidence.standalone.contents import check_events, check_stages, check_tokens
 from sakigake.evidence.standalone.files import Files
 from sakigake.evidence.standalone.finding import LIVE, check_finding
+from sakigake.evidence.standalone.kept import check_kept
 from sakigake.evidence.standalone.listing import check_list
 from sakigake.evidence.standalone.notes import check_checkpoints
 from sakigake.evidence.standalone.rotation import check_rotation
@@ -57,6 +58,7 @@ def check(
     known = events | stages
     spans = bounds_of(known, tokens | blocks)
     order, stated, confirmed = check_finding(files, stages, spans, events)
+    kept = check_kept(files, raw_key, key, roots)
     sealed = None
     if "SHA256SUMS.tsr" in files.names:
         stamp = files.read("SHA256SUMS.tsr", 64 * KIB)
@@ -122,6 +124,7 @@ def check(
         "order_stated": stated.get("order"),
         "order_stages": stated.get("stages", {}) if stated else None,
         "likeness_stated": stated.get("likeness"),
+        "post_kept": kept,
         "stages": shown,
         "second_opinion": SECOND_OPINION,
     }

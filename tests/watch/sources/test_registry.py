@@ -110,3 +110,41 @@ def test_what_is_read_already_is_known_whatever_its_pace_or_spelling(tmp_path: P
     assert registry.same(rows, "folder", {"path": f"{tmp_path}/../{tmp_path.name}/"}) == "here"
     assert registry.same(rows, "rss", {"url": "https://example.com/feed.xml", "every_s": "400"}) == "news"
     assert registry.same(rows, "rss", {"url": "https://example.com/feed.xml?page=2"}) == ""
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_a_form_asks_for_every_option_that_the_source_reads(kind: str) -> None:
+    asked = registry.fields(kind)
+    with pytest.raises(UsageError) as wrong:
+        registry.check(kind, {**EXAMPLES[kind], "evry_s": 60})
+    assert set(wrong.value.params["known"].split(", ")) == {field.name for field in asked}  # type: ignore[attr-defined]
+    assert set(EXAMPLES[kind]) <= {field.name for field in asked}
+    # What is said to be needed is just what the example cannot go without.
+    for field in asked:
+        without = {name: value for name, value in EXAMPLES[kind].items() if name != field.name}
+        if field.needed:
+            with pytest.raises(UsageError) as lacking:
+                registry.check(kind, without)
+            assert lacking.value.params.get("name") == field.name
+        else:
+            if (kind, field.name) in {("gallery-dl", "program"), ("mastodon", "tag"), ("misskey", "tag")}:
+                continue  # the program of this very name need not be here; a list or a timeline stands for a tag
+            registry.check(kind, without)
+
+
+def test_one_of_two_that_stand_for_each_other_is_not_said_to_be_needed() -> None:
+    needed = {kind: [each.name for each in registry.fields(kind) if each.needed] for kind in registry.KINDS}
+    assert needed == {
+        "folder": ["path"],
+        "rss": ["url"],
+        "bluesky": [],
+        "mastodon": ["server"],
+        "misskey": ["server"],
+        "booru": ["server", "contact"],
+        "gallery-dl": ["url"],
+    }
+
+
+def test_a_form_without_a_kind_is_refused() -> None:
+    with pytest.raises(UsageError, match="gallery-dl"):
+        registry.fields("twitter")

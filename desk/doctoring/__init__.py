@@ -1,0 +1,1 @@
+"""What `sakigake doctor` looks at."""

@@ -1,0 +1,1 @@
+"""Findings on a page: what is shown of each, and the picture that the watcher saw, drawn anew."""

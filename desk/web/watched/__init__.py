@@ -1,0 +1,1 @@
+"""What is watched, on a page: the sources and how each is, and the forms that add one."""

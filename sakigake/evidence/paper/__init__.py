@@ -1,0 +1,1 @@
+"""The reports that a person reads: the same words on the page and in the PDF."""

@@ -1,0 +1,1 @@
+"""Pictures that explain a comparison to whoever has to judge it with her own eyes."""
