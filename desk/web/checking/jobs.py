@@ -175,7 +175,7 @@ class Jobs:
             self._follow(job)
         except OSError:
             job.state = replace(job.state, error="check-broke")
-        if job.cancelled:  # it may have written something more before it ended
+        if _is_cancelled(job):  # it may have written something more before it ended
             shutil.rmtree(job.folder, ignore_errors=True)
 
     def _follow(self, job: Job) -> None:
@@ -211,6 +211,11 @@ class Jobs:
             job.state = replace(job.state, error="check-broke")
         else:
             job.answer, job.state = answer, replace(job.state, step="done")
+
+
+def _is_cancelled(job: Job) -> bool:
+    """Say whether a check was ended by now, from whatever thread."""
+    return job.cancelled
 
 
 def _read(folder: Path) -> Answer | None:

@@ -18,10 +18,15 @@ from tests.watch.studio import drawing, redrawn
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.x11,
@@ -131,8 +136,8 @@ def test_the_drawing_plays_when_asked_and_stops_at_its_end(page: Any, place: Ser
     assert page.locator(".place").input_value() == "0"
     page.locator(".speed").select_option("16")
     page.locator(".go").click()
-    page.wait_for_function("document.querySelector('.place').value === '7'")
-    page.wait_for_function("document.querySelector('.go').textContent === 'Play'")
+    sync_api.expect(page.locator(".place")).to_have_value("7", timeout=60_000)
+    sync_api.expect(page.locator(".go")).to_have_text("Play", timeout=60_000)
     assert page.locator(".caption").inner_text().startswith("Stage 11")
     page.locator(".place").focus()
     page.keyboard.press("ArrowLeft")
@@ -190,16 +195,15 @@ def test_a_picture_is_dropped_compared_and_explained(page: Any, place: Served) -
     assert not re.search(r"\d\s?%", page.locator("article.result").inner_text())
 
 
-def paths(place: Served) -> list[str]:
-    return [
-        "/sessions",
-        "/sessions/last",
-        "/sessions/last/stages/4",
-        "/sessions/last/compare?stage=4&stage=11",
-        "/sessions/last/compare",
-        "/sessions/last/play",
-        "/check",
-    ]
+PATHS = (
+    "/sessions",
+    "/sessions/last",
+    "/sessions/last/stages/4",
+    "/sessions/last/compare?stage=4&stage=11",
+    "/sessions/last/compare",
+    "/sessions/last/play",
+    "/check",
+)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -215,7 +219,7 @@ def test_pages_fit_and_axe_finds_nothing_serious(browser: Any, place: Served, wi
         "/check", files={"picture": ("a.png", (place.home / "post.png").read_bytes())}
     )
     found: dict[str, list[str]] = {}
-    for path in [*paths(place), checked.url.path]:
+    for path in [*PATHS, checked.url.path]:
         opened.goto(f"{place.url}{path}")
         if path == checked.url.path:
             opened.wait_for_selector("article.result", timeout=240_000)
