@@ -7,11 +7,9 @@ import pytest
 from bench import optiontables
 from sakigake import settings, words
 
-KNOWN = {
-    f"{section}.{key}"
-    for section, rows in {**settings.defaults(), **settings.WITHOUT_DEFAULTS}.items()
-    for key in rows
-} | {f"{section}.{key}" for section, keys in settings.WITHOUT_DEFAULTS.items() for key in keys}
+KNOWN = {f"{section}.{key}" for section, rows in settings.defaults().items() for key in rows} | {
+    f"{section}.{key}" for section, keys in settings.WITHOUT_DEFAULTS.items() for key in keys
+}
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
