@@ -45,7 +45,7 @@ def test_bash_completes(program: dict[str, str]) -> None:
     complete -p sakigake
     """
     lines = shell(program, "bash", "--norc", "-c", text).splitlines()
-    assert lines[:3] == ["config", "start stop status", "--source"]
+    assert lines[:3] == ["config", "start status stop", "--source"]
     assert "_sakigake_completion" in lines[3]
 
 
@@ -71,8 +71,8 @@ def test_zsh_completes(program: dict[str, str]) -> None:
 def test_fish_completes(program: dict[str, str]) -> None:
     text = 'sakigake completion fish | source; complete -C "sakigake record st"; complete -C "sakigake conf"'
     said = shell(program, "fish", "--no-config", "-c", text).splitlines()
-    assert [line.partition("\t")[0] for line in said] == ["start", "stop", "status", "config"]
-    assert all("\t" in line for line in said), "each with its help"
+    assert [line.partition("\t")[0] for line in said] == ["start", "status", "stop", "config"]
+    assert said[3].partition("\t")[2].startswith("Show; edit and check"), "its lines are cut at commas"
 
 
 def test_powershell_is_given_one_line_for_each_word(program: dict[str, str]) -> None:
@@ -83,7 +83,7 @@ def test_powershell_is_given_one_line_for_each_word(program: dict[str, str]) -> 
     }
     said = shell({**program, **asked}, "sakigake").splitlines()
     assert [line.split("\t")[:2] for line in said] == [
-        ["plain", name] for name in ("start", "stop", "status")
+        ["plain", name] for name in ("start", "status", "stop")
     ]
     assert all(line.split("\t")[2] for line in said)
 
@@ -94,7 +94,7 @@ def test_powershell_completes(program: dict[str, str]) -> None:
         "sakigake completion powershell | Out-String | Invoke-Expression; "
         "(TabExpansion2 'sakigake record st' 18).CompletionMatches.CompletionText"
     )
-    assert shell(program, "pwsh", "-NoProfile", "-Command", text).split() == ["start", "stop", "status"]
+    assert shell(program, "pwsh", "-NoProfile", "-Command", text).split() == ["start", "status", "stop"]
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish", "powershell"])
