@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from desk import speaking
 from sakigake.store.sqlite import SqliteStore
 from tests.desk import tree
 from tests.watch import studio
@@ -71,8 +72,7 @@ TYPICAL = (
 )
 
 
-@pytest.mark.parametrize("lang", ["ja", "en"])
-@pytest.mark.parametrize("encoding", ["cp932", "cp1252"])
+@pytest.mark.parametrize(("lang", "encoding"), [("ja", "cp932"), ("en", "cp1252")])
 def test_no_console_of_windows_ends_the_program(own_home: Path, lang: str, encoding: str) -> None:
     store = SqliteStore(own_home / "sakigake.db")
     studio.record(store, studio.pictures()[:2])
@@ -138,13 +138,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(recorded: Path) -> None:
     check = ("check", str(recorded / "post.jpg"))
-    assert b"Comparing with stages" in on_a_terminal(recorded, *check)
-    for arguments, variables in (
-        (("--plain", *check), {}),
-        (check, {"TERM": "dumb"}),
-        (check, {"SAKIGAKE_PROGRAM_PLAIN": "true"}),
-    ):
-        assert on_a_terminal(recorded, *arguments, **variables) == b""
+    colour = re.compile(rb"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+    drawn = on_a_terminal(recorded, *check)
+    assert b"Comparing with stages" in drawn
+    assert colour.search(drawn)
+    bare = on_a_terminal(recorded, *check, NO_COLOR="1")
+    assert b"Comparing with stages" in bare
+    assert not colour.search(bare)
+    assert on_a_terminal(recorded, "--plain", *check) == b""
     piped = subprocess.run(
         [sys.executable, "-m", "desk", *check],
         env={**os.environ, "SAKIGAKE_HOME": str(recorded), "FORCE_COLOR": "1"},
@@ -156,11 +157,20 @@ def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(recorded: Path) -> None:
     assert b"\x1b" not in piped.stdout
 
 
-def test_no_color_takes_the_colours_out_of_the_bar(recorded: Path) -> None:
-    colour = re.compile(rb"\x1b\[[0-9;]*3[0-9][0-9;]*m")
-    check = ("check", str(recorded / "post.jpg"))
-    assert colour.search(on_a_terminal(recorded, *check))
-    assert not colour.search(on_a_terminal(recorded, *check, NO_COLOR="1"))
+def test_who_wants_it_plain_gets_it_plain(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    speaking.begin(plain=False, verbose=False)
+    assert speaking.bars()
+    for name, value in (("TERM", "dumb"), ("SAKIGAKE_PROGRAM_PLAIN", "true")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            assert not speaking.bars()
+    (own_home / "sakigake.toml").write_text("[program]\nplain = true\n", encoding="utf-8")
+    assert not speaking.bars()
+    (own_home / "sakigake.toml").unlink()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    assert not speaking.bars()
 
 
 def test_the_tree_has_what_the_design_names() -> None:
