@@ -35,7 +35,6 @@ TWINS = {
     "export --no-stamp": "anchor.enabled",
     "verify --trust": "anchor.authority",
     "watch test --alerts": "watch.alerts",
-    "doctor --online": "anchor.use",
 }
 REASONS = {
     "this": ("names what this call is about", "この一回の対象や出力先"),
@@ -54,6 +53,7 @@ ALONE = {
     "--bounds": "form",
     "--all": "form",
     "--names": "decide",
+    "--online": "way",
     "--titles": "decide",
     "--tail": "form",
     "--explain": "this",

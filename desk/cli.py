@@ -127,8 +127,8 @@ def main(args: list[str] | None = None) -> Any:
     as_json = "--json" in given
     answering.begin(as_json=as_json)
     speaking.choose_language(given)
-    if os.environ.get("_SAKIGAKE_COMPLETE", "").startswith("powershell"):
-        from desk import completing  # noqa: PLC0415 - click asks for it by name
+    if os.environ.get("_SAKIGAKE_COMPLETE"):
+        from desk import completing  # noqa: PLC0415 - click asks for its classes by name
 
         completing.register()
     try:

@@ -1,9 +1,9 @@
-"""Completion where click has none: PowerShell, and a bash that is too old for what click's own lines need."""
+"""Completion where click has none or not all: PowerShell, and help with commas in fish."""
 
 import os
 from typing import ClassVar
 
-from click.shell_completion import CompletionItem, ShellComplete, add_completion_class
+from click.shell_completion import CompletionItem, FishComplete, ShellComplete, add_completion_class
 
 from desk.commands.completion import POWERSHELL
 
@@ -28,6 +28,16 @@ class PowerShellComplete(ShellComplete):
         return f"{item.type}\t{item.value}\t{(item.help or '').splitlines()[0] if item.help else ''}"
 
 
+class CommaFishComplete(FishComplete):
+    """click's own for fish, whose lines are cut at every comma, those of the help as well."""
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return one possibility without a comma in its help."""
+        said = (item.help or "").replace(",", ";")
+        return super().format_completion(CompletionItem(item.value, item.type, said or None))
+
+
 def register() -> None:
-    """Make PowerShell known to click."""
+    """Make them known to click."""
     add_completion_class(PowerShellComplete)
+    add_completion_class(CommaFishComplete)

@@ -32,6 +32,7 @@ def calibrate(  # noqa: PLR0917 - click passes by name
     lang: str | None,
 ) -> None:
     """Count, and keep the fingerprints."""
+    from desk import progress
     from desk.sessions import open_store
     from sakigake import settings
     from watch import calibrating
@@ -51,9 +52,10 @@ def calibrate(  # noqa: PLR0917 - click passes by name
         else:
             click.echo(said)
         return
-    found = calibrating.gather(folders, leave_out, unrelated)
-    store = open_store(loaded) if loaded.database.is_file() else None
-    outcome = calibrating.count(found.works, store, unrelated)
+    with progress.busy("calibrate"):
+        found = calibrating.gather(folders, leave_out, unrelated)
+        store = open_store(loaded) if loaded.database.is_file() else None
+        outcome = calibrating.count(found.works, store, unrelated)
     kept = None
     if not outcome.near:
         fingerprints = [work.fingerprint for work in found.works]

@@ -56,7 +56,7 @@ def check(  # noqa: PLR0917 - click passes by name
     lang: str | None,
 ) -> None:
     """Compare and answer."""
-    from desk import own_works
+    from desk import own_works, progress
     from desk.sessions import find, open_store
     from sakigake import settings
     from sakigake.model import Interval
@@ -77,7 +77,8 @@ def check(  # noqa: PLR0917 - click passes by name
     own = own_works.provide(loaded)
     # What somebody states by hand comes before what a link says.
     time = given.time if stated == Interval() else None
-    finding, pixels = _compare(store, sessions, given, time, stated, own, loaded.home)
+    with progress.busy("check"):
+        finding, pixels = _compare(store, sessions, given, time, stated, own, loaded.home)
     _tell(finding, time, as_json=as_json)
     if picture_of and finding.likeness in ALIKE:
         found = explained.explain_pixels(store, loaded.pictures, pixels, finding)

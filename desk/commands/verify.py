@@ -47,6 +47,7 @@ def verify(
     lang: str | None,
 ) -> None:
     """Check a package and say what holds."""
+    from desk import progress
     from sakigake import settings
     from sakigake.anchor import trust
     from sakigake.evidence import against, head
@@ -64,8 +65,9 @@ def verify(
             raise errors.UsageError("trust-unreadable", path=path, why=error.strerror) from error
     seen = [head.read(value) for value in heads]
     try:
-        report = check(package, trusted, seen)
-        compared = against.compare(package, report, others, trusted)
+        with progress.busy("verify"):
+            report = check(package, trusted, seen)
+            compared = against.compare(package, report, others, trusted)
     except errors.VerificationError as error:
         _failed(error, as_json=as_json)
         ctx.exit(error.exit_code)

@@ -34,11 +34,11 @@ def home(settings: Settings) -> Iterator[Line]:
     yield Line("home", State.GOOD, "home", {"path": str(settings.home)})
     free = free_mb(settings.home)
     room = Limits.of(settings).room(free)
-    facts: dict[str, Any] = {"free": f"{free / 1000:.1f}", "speed": round(speed)}
+    measured: dict[str, Any] = {"free": f"{free / 1000:.1f}", "speed": round(speed)}
     state = {Room.ENOUGH: State.GOOD, Room.LOW: State.WARN}.get(room, State.FAIL)
-    yield Line("disk", state, "disk" if state is State.GOOD else "disk-low", facts)
+    yield Line("disk", state, "disk" if state is State.GOOD else "disk-low", measured)
     if speed < SLOW_MB_S:
-        yield Line("disk", State.WARN, "disk-slow", facts)
+        yield Line("disk", State.WARN, "disk-slow", measured)
 
 
 def _speed(folder: Path) -> float:

@@ -1,5 +1,6 @@
 """Forgetting: what was on the pictures is gone from the home, the record stays whole and says so."""
 
+import json
 import os
 import random
 import secrets
@@ -10,10 +11,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from capture.forget import Request, forget, sweep, young
+from capture.spool import digests
 from sakigake.errors import SakigakeError
 from sakigake.fingerprint.vector import VERSION
 from sakigake.model import EntryType, StoredEntry
@@ -24,6 +27,26 @@ from sakigake.timeline.reading import is_forgotten
 from tests.capture.easel import Easel
 from tests.capture.forgetting import MINUTE, Drawn, marks, traces
 from tests.capture.running import Kept, Recording, environment
+
+
+def test_the_digest_of_a_picture_that_a_full_disk_dropped_goes_as_well(drawn: Drawn, own_home: Path) -> None:
+    drawn.stage()
+    pixels = np.random.default_rng(3).integers(0, 256, (300, 400, 3), np.uint8)
+    picture = digests(pixels)
+    dropped = drawn.ledger.append(EntryType.DROP, info={"reason": "disk", "frames": 1}, picture=picture)
+    assert dropped.opening is not None
+    salt = json.loads(dropped.opening)["salt"]
+    wanted = [
+        mark for name in (picture.file, picture.pixels, salt) for mark in (name.encode(), bytes.fromhex(name))
+    ]
+    assert traces(own_home, wanted)
+    drawn.on(MINUTE)
+    assert drawn.forget(5) == (2, 0)
+    assert traces(own_home, wanted) == []
+    with Kept(own_home) as kept:
+        kept.check()
+        stored = {entry.seq: entry for entry in kept.stored()}
+    assert is_forgotten(stored[dropped.seq])
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 Real processes and real SIGKILL, before every statement that writes to the database and every touch of a key file or
 head. Whatever the moment, each session is later linked with the key that its own continues, by its second entry and
 by no other, and what is exported verifies.
+
+The processes are forks of one that has everything loaded (`tests/capture/forking.py`); that such a fork writes the same
+in the same order as a process started anew, and leaves the same when killed, is a test of its own.
 """
 
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -26,7 +29,8 @@ from sakigake.fingerprint.vector import VERSION, fingerprint_v2
 from sakigake.model import EntryType
 from sakigake.timeline import keychange, keys, rotation
 from sakigake.timeline.ledger import Fingerprint
-from tests.capture.running import COMMAND, ROOT, Kept, configure, environment
+from tests.capture.forking import Forking
+from tests.capture.running import ROOT, Kept, configure, environment
 from tests.evidence.conftest import drawing, keep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
@@ -87,13 +91,25 @@ sys.argv = ["sakigake", *sys.argv[3:]]
 run()
 """
 Then = Callable[[Path], None]
+Runner = Callable[..., "subprocess.CompletedProcess[str]"]
 CHECKPOINT = "INSERT INTO checkpoints"
 
 
-def killed(home: Path, step: int, body: str, *typed: str) -> "subprocess.CompletedProcess[str]":
-    """Run in a process that is killed at its `step`-th write."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED + body, str(home), str(step), *typed],
+class _Processes:
+    forking: Forking | None = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with Forking(tmp_path_factory.mktemp("forks")) as _Processes.forking:
+        yield
+    _Processes.forking = None
+
+
+def started(body: str, home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run in a process that Python is started for."""
+    return subprocess.run(
+        [sys.executable, "-c", body, *arguments],
         cwd=ROOT,
         env=environment(home),
         capture_output=True,
@@ -101,13 +117,26 @@ def killed(home: Path, step: int, body: str, *typed: str) -> "subprocess.Complet
         check=False,
         timeout=90,
     )
+
+
+def forked(body: str, home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run in a fork of a process that has everything loaded."""
+    assert _Processes.forking is not None
+    return _Processes.forking.run(body, *arguments, env=environment(home))
+
+
+def killed(
+    home: Path, step: int, body: str, *typed: str, run: Runner = forked
+) -> "subprocess.CompletedProcess[str]":
+    """Run in a process that is killed at its `step`-th write."""
+    done = run(KILLED + body, home, str(home), str(step), *typed)
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return done
 
 
-def writes(home: Path, body: str, *typed: str) -> list[str]:
+def writes(home: Path, body: str, *typed: str, run: Runner = forked) -> list[str]:
     """Run once to the end; returns what it wrote to, the first one being step 1."""
-    said = killed(home, 0, body, *typed).stderr.splitlines()
+    said = killed(home, 0, body, *typed, run=run).stderr.splitlines()
     return [line.removeprefix("# ") for line in said if line.startswith("# ")]
 
 
@@ -304,16 +333,34 @@ def test_killed_again_and_again_it_comes_through(home: Path) -> None:
         assert len(kept.of(EntryType.KEY_ROTATE)) == 1
 
 
-def typed(home: Path, *args: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND[:-1], *args],
-        cwd=ROOT,
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
+def typed(home: Path, *args: str, run: Runner = forked) -> "subprocess.CompletedProcess[str]":
+    return run(TYPED, home, str(home), "0", *args)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [ROTATE, START, TYPED])
+def test_a_fork_writes_and_leaves_what_a_started_process_does(
+    home: Path, tmp_path: Path, command: str
+) -> None:
+    arguments = ("key", "rotate") if command is TYPED else ()
+    if command is START:
+        keychange.rotate(home / "keys", "routine")
+    made: dict[str, list[str]] = {}
+    left: dict[str, list[tuple[str, int]]] = {}
+    for runner in (started, forked):
+        copy = tmp_path / runner.__name__
+        shutil.copytree(home, copy)
+        made[runner.__name__] = writes(copy, command, *arguments, run=runner)
+        shutil.rmtree(copy)
+        shutil.copytree(home, copy)
+        step = len(made[runner.__name__]) * 2 // 3
+        assert killed(copy, step, command, *arguments, run=runner).returncode == -signal.SIGKILL
+        kept = sorted((copy / "keys").rglob("*"))
+        # Names of keys and ledgers are drawn anew each time; what there is of each kind is not.
+        left[runner.__name__] = sorted((path.suffix, path.is_file() and path.stat().st_size) for path in kept)
+    assert made["forked"] == made["started"]
+    assert left["forked"] == left["started"]
+    assert len(made["forked"]) > 12
 
 
 @pytest.mark.slow

@@ -68,13 +68,13 @@ class Walk:
             stream.flush()
             stream.seek(0)
             said.append(stream.read())
-        return self._keep(arguments, ended, said[0], said[1], code, schema)
+        return self._keep(arguments, (ended, said[0], said[1]), code, schema)
 
     def process(self, *arguments: str, code: int = 0, schema: str | None = None) -> Ran:
         """Run a command as a person does."""
         with self.running(*arguments) as started:
             out, err = started.communicate(timeout=RUNNING_S)
-        return self._keep(arguments, started.returncode, out, err, code, schema)
+        return self._keep(arguments, (started.returncode, out, err), code, schema)
 
     @contextmanager
     def running(self, *arguments: str, **variables: str) -> "Iterator[subprocess.Popen[str]]":
@@ -96,8 +96,9 @@ class Walk:
                 started.communicate()
 
     def _keep(
-        self, arguments: tuple[str, ...], ended: int, out: str, err: str, code: int, schema: str | None
+        self, arguments: tuple[str, ...], told: tuple[int, str, str], code: int, schema: str | None
     ) -> Ran:
+        ended, out, err = told
         assert ended == code, (arguments, ended, out, err)
         assert "Traceback" not in err
         known = schema if schema is not None else _named(arguments) if code in {0, 7, 8, 10} else "error"
@@ -158,7 +159,7 @@ def _settings(way: Walk, base: Path, patch: pytest.MonkeyPatch) -> None:
     way.go("config", "show", "nonsense", "--json", code=4)
     way.go("config", "check", "--json")
     way.go("targets", "--json", code=4, schema="targets")
-    way.go("record", "start", "--json", "--source", "screen", code=1)
+    way.process("record", "start", "--json", "--source", "screen", code=1)
     with patch.context() as other:
         (base / "bad.toml").write_text('[record]\ninterval_s = "x"\n', encoding="utf-8")
         other.setenv("SAKIGAKE_CONFIG", str(base / "bad.toml"))
@@ -296,4 +297,4 @@ def _look_after(way: Walk, base: Path, patch: pytest.MonkeyPatch) -> None:
     way.calls.append(Ran(("config", "edit"), editing.returncode, "", "", ""))
     way.go("--no-such-option", "--json", code=2)
     way.go("no-such-command", "--json", code=2)
-    way.go("--version")
+    way.go("--version", schema="")

@@ -240,10 +240,15 @@ def test_an_authority_that_does_not_answer_has_an_exit_code(home: Path) -> None:
                 "INSERT INTO anchor_jobs (session, checkpoint, authority) VALUES (?, ?, 'dead')",
                 (session.id, last.number),
             )
-        told = sakigake(home, "timeline", "anchor")
-    assert told.returncode == 5, told.stderr
-    assert "No time authority answered" in told.stderr
-    assert "1 tokens are still waiting" in told.stderr
+        for command in (("timeline", "anchor"), ("session", "close"), ("session", "close")):
+            told = sakigake(home, *command)
+            assert told.returncode == 5, told.stderr
+            assert "No time authority answered" in told.stderr
+            assert "tokens are still waiting" in told.stderr
+        assert "is closed" in told.stdout
+        answered = sakigake(home, "session", "close", "--json")
+    assert answered.returncode == 5
+    assert json.loads(answered.stdout)["closed_before"] is True, "what was closed stays closed"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sakigake.timeline import keys
 from tests.capture.running import configure, environment
@@ -125,8 +126,9 @@ def test_after_a_lost_key_the_new_one_gets_the_passphrase_that_is_typed(home: Pa
     recorded(home, **locked("abc"))
     done = sakigake(home, "key", "rotate", "--without-old", typed="better\n", **locked("a guess"))
     assert "with a passphrase" in done.stdout
-    assert sakigake(home, "key", "show", **locked("better")).returncode == 0
-    assert sakigake(home, "key", "show", **locked("a guess")).returncode == 3
+    assert sakigake(home, "key", "show", **locked("a guess")).returncode == 0, "it shows what is public"
+    assert sakigake(home, "key", "passphrase", "--remove", **locked("a guess")).returncode == 3
+    assert sakigake(home, "key", "passphrase", "--remove", **locked("better")).returncode == 0
 
 
 def test_a_key_put_there_by_hand_is_noticed_at_the_next_start(home: Path) -> None:
@@ -173,6 +175,8 @@ def test_somebody_at_a_terminal_is_asked_for_the_passphrase(home: Path) -> None:
 
     recorded(home)
     sakigake(home, "key", "passphrase", typed="open\n")
+    path = home / "keys" / keys.KEY_FILE
+    path.write_bytes(path.read_bytes().partition(b"-----BEGIN PUBLIC KEY-----")[0])  # as files of before were
     here, there = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "desk", "key", "show"],
@@ -199,3 +203,25 @@ def test_a_file_that_others_may_read_is_pointed_out(home: Path) -> None:
     assert "Others on this computer" not in sakigake(home, "key", "show").stdout
     (home / "keys" / keys.KEY_FILE).chmod(0o644)
     assert "Others on this computer" in sakigake(home, "key", "show").stdout
+
+
+def test_which_key_it_is_can_be_seen_without_the_passphrase(home: Path) -> None:
+    recorded(home)
+    before = json.loads(sakigake(home, "key", "show", "--json").stdout)
+    sakigake(home, "key", "passphrase", typed="secret\n")
+    sakigake(home, "key", "rotate", **locked("secret"))
+    shown = json.loads(sakigake(home, "key", "show", "--json").stdout)
+    assert shown["kept"] == "locked"
+    assert (shown["continues"], shown["linked"]) == (before["key"], True)
+    assert [each["key"] for each in shown["older"]] == [before["key"]]
+
+
+def test_a_public_key_that_was_put_there_by_others_is_refused(home: Path) -> None:
+    recorded(home)
+    sakigake(home, "key", "passphrase", typed="secret\n")
+    path = home / "keys" / keys.KEY_FILE
+    begin = b"-----BEGIN PUBLIC KEY-----"
+    own, _, _ = path.read_bytes().partition(begin)
+    other = keys.written(Ed25519PrivateKey.generate(), b"x")
+    path.write_bytes(own + begin + other.partition(begin)[2])
+    assert sakigake(home, "key", "rotate", **locked("secret")).returncode == 3
