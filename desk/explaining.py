@@ -9,8 +9,9 @@ from sakigake.model import Finding
 from sakigake.settings import Settings
 from sakigake.store.protocol import Store
 from watch.explaining import letters
-from watch.explaining.everything import Explained, Material, explain_all
+from watch.explaining.everything import explain_all
 from watch.explaining.gathering import gather
+from watch.explaining.material import Explained, Material
 from watch.finding import ALIKE
 
 if TYPE_CHECKING:

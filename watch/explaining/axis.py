@@ -8,6 +8,7 @@ of the line, and where that was done is marked.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from sakigake.model import Interval
 from watch.explaining.figure import Box, Colour, Figure, Line, Part, Ring, Text
@@ -134,10 +135,7 @@ class Scale:
 def _groups(moments: Sequence[datetime]) -> list[tuple[datetime, datetime]]:
     """Return moments as stretches, with the long empty ones between them left out, at most three."""
     gaps = sorted(
-        (
-            (later - earlier, place)
-            for place, (earlier, later) in enumerate(zip(moments, moments[1:], strict=False))
-        ),
+        ((later - earlier, place) for place, (earlier, later) in enumerate(pairwise(moments))),
         reverse=True,
     )
     cuts: list[int] = []
@@ -147,7 +145,7 @@ def _groups(moments: Sequence[datetime]) -> list[tuple[datetime, datetime]]:
         if gap > max(rest, _LEAST) * _CUT / (1 + len(cuts)):
             cuts.append(place)
     ends = [-1, *sorted(cuts), len(moments) - 1]
-    return [(moments[before + 1], moments[last]) for before, last in zip(ends, ends[1:], strict=False)]
+    return [(moments[before + 1], moments[last]) for before, last in pairwise(ends)]
 
 
 def _ground(scale: Scale, top: int, bottom: int) -> list[Part]:
@@ -162,8 +160,10 @@ def _ground(scale: Scale, top: int, bottom: int) -> list[Part]:
         parts.append(Text(f"{start:%Y-%m-%d} (UTC)", (middle, top - 10), 14, centred=True))
         if number:
             x = left - _BREAK / 2
-            for shift in (-4, 4):
-                parts.append(Line((x + shift - 4, bottom + 8), (x + shift + 4, bottom - 8), (90, 90, 90)))
+            parts += [
+                Line((x + shift - 4, bottom + 8), (x + shift + 4, bottom - 8), (90, 90, 90))
+                for shift in (-4, 4)
+            ]
             parts.append(Line((x, top + 8), (x, bottom - 10), _FAINT, 2, dashed=True))
     return parts
 
@@ -228,8 +228,9 @@ def _told(interval: Interval, start: float, end: float, middle: float, letters: 
     ends = [f"{each:%H:%M:%S}" if each else "?" for each in (interval.not_before, interval.not_after)]
     text = "–".join(ends)
     wide = letters.width(text, 14)
-    right = end + _TAIL + 6
-    left = right if right + wide < _WIDTH - 4 else max(float(_LEFT), start - _TAIL - 6 - wide)
+    right = end + 8 + (_TAIL if interval.not_after is None else 0)
+    before = start - 8 - (_TAIL if interval.not_before is None else 0)
+    left = right if right + wide < _WIDTH - 4 else max(float(_LEFT), before - wide)
     return [Text(text, (left, middle - 14), 14)]
 
 

@@ -11,7 +11,7 @@ from sakigake.store.protocol import Store
 from sakigake.timeline.entry import parse_picture
 from sakigake.timeline.reading import entry_bounds, is_forgotten, stages
 from watch.explaining import superset
-from watch.explaining.everything import Material, Moment
+from watch.explaining.material import Material, Moment
 from watch.sanitise import load_picture
 
 

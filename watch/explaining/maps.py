@@ -77,19 +77,18 @@ def both(seen: Seen, stage: Descriptors) -> tuple[Fields, Fields, Agreement]:
     return fields_in_part(seen), fields_of(stage), maps
 
 
-def sheet(  # noqa: PLR0917 - what is drawn, and how it is titled
-    post: Fields,
-    stage: Fields,
-    maps: Agreement,
+def sheet(
+    seen_and_agreed: tuple[Fields, Fields, Agreement],
     shape: tuple[int, int],
     titles: dict[str, str],
     letters: Letters,
     picture: Pixels | None = None,
 ) -> Pixels:
-    """Return the sheet. `shape` is height and width of the stage, `picture` the stage itself if it was kept.
+    """Return the sheet of what `both` gives. `shape` is height and width of the stage, `picture` the stage if it was kept.
 
     `titles` names `post`, `stage`, `agree`, `edges`, `colours`, `layout`.
     """
+    post, stage, maps = seen_and_agreed
     size = _size(shape)
     rows = [
         (titles["edges"], strokes(post, size), strokes(stage, size), heat(maps.edges, size, picture)),

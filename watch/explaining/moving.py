@@ -13,6 +13,7 @@ Frames = Sequence[tuple[Pixels, int]]
 _RATE = 25  # frames a second of a video
 _ROUNDS_MS = 8000  # a video is at least this long: most sites show short ones once
 _COLOURS = 255
+_SAMPLE = 96  # dots of a side that the palette is chosen from
 _CODERS = ("libx264", "libopenh264")
 
 
@@ -22,10 +23,10 @@ def gif(frames: Frames) -> bytes:
 
     pictures = [Image.fromarray(np.ascontiguousarray(pixels[..., ::-1])) for pixels, _ in frames]
     # One palette, of all frames side by side: a palette of its own for each would make what stands still flicker.
-    sample = [pictures[at].resize((160, 160)) for at in sorted({0, len(pictures) // 2, len(pictures) - 1})]
-    together = Image.new("RGB", (160 * len(sample), 160))
+    sample = [pictures[at].resize((_SAMPLE, _SAMPLE)) for at in sorted({0, len(pictures) // 2, len(pictures) - 1})]
+    together = Image.new("RGB", (_SAMPLE * len(sample), _SAMPLE))
     for number, each in enumerate(sample):
-        together.paste(each, (160 * number, 0))
+        together.paste(each, (_SAMPLE * number, 0))
     palette = together.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
     coded = [each.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for each in pictures]
     raw = io.BytesIO()
