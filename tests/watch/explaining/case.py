@@ -22,7 +22,10 @@ START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 def cut(pixels: Pixels, top: float, left: float, bottom: float, right: float) -> Pixels:
     """Return a part of a picture, in shares of its sides."""
     height, width = pixels.shape[:2]
-    rows, columns = slice(round(top * height), round(bottom * height)), slice(round(left * width), round(right * width))
+    rows, columns = (
+        slice(round(top * height), round(bottom * height)),
+        slice(round(left * width), round(right * width)),
+    )
     return np.ascontiguousarray(pixels[rows, columns])
 
 
@@ -88,6 +91,8 @@ def recorded(home: Path, pictures: list[Pixels]) -> tuple[SqliteStore, Session]:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{digest}.png").write_bytes(coded)
         picture = Picture(digest, pixel_digest_v1(pixels), pixels.shape[1], pixels.shape[0])
-        ledger.append(EntryType.STAGE, picture=picture, fingerprint=Fingerprint(VERSION, fingerprint_v2(pixels)))
+        ledger.append(
+            EntryType.STAGE, picture=picture, fingerprint=Fingerprint(VERSION, fingerprint_v2(pixels))
+        )
     ledger.checkpoint([])
     return store, ledger.session

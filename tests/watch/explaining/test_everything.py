@@ -17,7 +17,9 @@ from watch.explaining import letters
 from watch.explaining.everything import explain_all
 from watch.explaining.material import Explained
 
-ALONE = {"maps.png", "method.json"} | {f"timeline-{lang}.{end}" for lang in words.LANGUAGES for end in ("svg", "png")}
+ALONE = {"maps.png", "method.json"} | {
+    f"timeline-{lang}.{end}" for lang in words.LANGUAGES for end in ("svg", "png")
+}
 WITH_PICTURE = {
     "aligned-post.png",
     "aligned-stage.png",
@@ -66,7 +68,14 @@ def test_pictures_hold_nothing_but_pixels(made: Explained) -> None:
             assert not opened(raw).info, name
             assert not opened(raw).getexif(), name
         if name.endswith(".gif"):
-            assert set(opened(raw).info) <= {"version", "background", "duration", "loop", "transparency", "extension"}
+            assert set(opened(raw).info) <= {
+                "version",
+                "background",
+                "duration",
+                "loop",
+                "transparency",
+                "extension",
+            }
             assert b"Comment" not in raw
 
 
@@ -101,7 +110,9 @@ def test_without_the_stages_picture_there_are_its_maps_and_times() -> None:
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_cropped_post_is_explained_where_it_lies(mirrored: bool) -> None:
     post = cut(redrawn(drawing(11, 7)), 0.08, 0.1, 0.9, 0.88)
-    found = explain_all(material(np.ascontiguousarray(post[:, ::-1]) if mirrored else post, drawing(11, 6)), letters.shipped())
+    found = explain_all(
+        material(np.ascontiguousarray(post[:, ::-1]) if mirrored else post, drawing(11, 6)), letters.shipped()
+    )
     record = json.loads(found.files["method.json"])
     placed = record["alignment"]
     assert placed["mirrored"] == mirrored

@@ -68,10 +68,14 @@ def redone(placed: dict[str, object], post: Pixels, stage: Pixels) -> tuple[Pixe
     """Do what `recipe` says with nothing but the printed numbers and Pillow."""
     size = tuple(placed["size"])  # type: ignore[arg-type]
     under = Image.fromarray(stage[..., ::-1].copy()).resize(
-        size, Image.Resampling.BICUBIC, box=tuple(placed["stage_box"])  # type: ignore[arg-type]
+        size,
+        Image.Resampling.BICUBIC,
+        box=tuple(placed["stage_box"]),  # type: ignore[arg-type]
     )
     over = Image.fromarray(post[..., ::-1].copy()).resize(
-        size, Image.Resampling.BICUBIC, box=tuple(placed["post_box"])  # type: ignore[arg-type]
+        size,
+        Image.Resampling.BICUBIC,
+        box=tuple(placed["post_box"]),  # type: ignore[arg-type]
     )
     if placed["mirrored"]:
         over = over.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -83,15 +87,16 @@ lengths = st.integers(1, 300)
 
 
 @given(
-    st.tuples(lengths, lengths), st.tuples(lengths, lengths), shares, shares, st.floats(0.3, 1.1), st.booleans()
+    st.tuples(lengths, lengths),
+    st.tuples(lengths, lengths),
+    st.tuples(shares, shares, st.floats(0.3, 1.1)),
+    st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
 def test_the_printed_numbers_give_the_same_pictures(
     post_size: tuple[int, int],
     stage_size: tuple[int, int],
-    top: float,
-    left: float,
-    size: float,
+    lies: tuple[float, float, float],
     mirrored: bool,
 ) -> None:
     """Of any shape, also where the post reaches beyond the stage."""
@@ -104,7 +109,7 @@ def test_the_printed_numbers_give_the_same_pictures(
         (0.0, 0.0, float(post_size[0]), float(post_size[1])),
         mirrored=mirrored,
         matched=WHOLE,
-        refined=Window(top, left, size, size),
+        refined=Window(lies[0], lies[1], lies[2], lies[2]),
     )
     told = placed.as_json()
     for one, other in zip(apply(placed, post, stage), redone(told, post, stage), strict=True):
