@@ -83,8 +83,8 @@ def check(  # noqa: PLR0917 - click passes by name
         from watch.explaining import gathering, letters, single
 
         found = gathering.gather(store, loaded.pictures, pixels, finding)
-        picture, told = single.draw(found, letters.shipped(), words.language())
-        explained.write(picture_of, picture, told)
+        drawn, told = single.draw(found, letters.shipped(), words.language())
+        explained.write(picture_of, drawn, told)
         tell = [words.text("explain.written", path=picture_of), *(f"    {line}" for line in told)]
         click.echo("\n".join(tell), err=as_json)
     elif picture_of:

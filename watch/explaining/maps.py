@@ -157,7 +157,7 @@ def bgr(lab: Floats) -> Pixels:
     lms = lab.astype(np.float64) @ np.linalg.inv(_LAB.astype(np.float64)).T
     linear = np.clip(lms**3 @ np.linalg.inv(_LMS.astype(np.float64)).T, 0, 1)
     curved = np.where(linear <= _KNEE, linear * 12.92, 1.055 * linear ** (1 / _GAMMA) - 0.055)
-    return np.rint(255 * np.clip(curved, 0, 1)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.clip(curved, 0, 1)), np.uint8)
 
 
 def contents(layouts: Sequence[Floats], covers: Sequence[Floats]) -> list[Pixels]:

@@ -64,6 +64,8 @@ def mp4(frames: Frames) -> bytes:
         with av.open(str(path), "w", format="mp4", options=options) as file:
             coder = next((each for each in _CODERS if each in av.codecs_available), "mpeg4")
             stream = file.add_stream(coder, rate=_RATE, options=_CODING)
+            if not isinstance(stream, av.VideoStream):
+                raise TypeError(coder)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.flags |= _BIT_EXACT
             for _ in range(max(1, -(-_ROUNDS_MS // once))):
@@ -71,7 +73,7 @@ def mp4(frames: Frames) -> bytes:
                     given = cv2.copyMakeBorder(
                         pixels, 0, height - pixels.shape[0], 0, width - pixels.shape[1], cv2.BORDER_REPLICATE
                     )
-                    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(given), format="bgr24")
+                    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(given, np.uint8), format="bgr24")
                     for _ in range(max(1, round(time * _RATE / 1000))):
                         file.mux(stream.encode(frame))
             file.mux(stream.encode(None))

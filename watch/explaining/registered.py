@@ -24,7 +24,7 @@ _ORANGE, _BLUE = (30, 130, 240), (205, 110, 20)  # BGR; told apart by people who
 def overlay(post: Pixels, stage: Pixels) -> Pixels:
     """Return both at half strength: the mean of the two, half a step rounded up."""
     total = post.astype(np.uint16) + stage + 1
-    return (total // 2).astype(np.uint8)
+    return np.asarray(total // 2, np.uint8)
 
 
 def lines_over(post: Pixels, stage: Pixels) -> Pixels:
