@@ -32,7 +32,7 @@ def lines_over(post: Pixels, stage: Pixels) -> Pixels:
     page = np.ones((*post.shape[:2], 3), np.float32)
     for pixels, colour in ((post, _ORANGE), (stage, _BLUE)):
         page *= 1 - _ink(pixels)[..., None] * (1 - np.array(colour, np.float32) / 255)
-    return np.rint(255 * page).astype(np.uint8)
+    return np.asarray(np.rint(255 * page), np.uint8)
 
 
 def blink(post: Pixels, stage: Pixels) -> Iterator[tuple[Pixels, int]]:

@@ -32,6 +32,16 @@ def test_a_crop_is_found_to_a_hundredth_of_a_side(seed: int, shift: tuple[int, i
     assert found.after > found.before + 0.05
 
 
+@pytest.mark.parametrize("seed", [11, 104])
+def test_a_post_of_all_rows_is_found_from_a_window_that_has_not_all(seed: int) -> None:
+    """The matcher's windows end before the rim: this is a portrait cut out of a square, as a real one was found."""
+    truth = np.array([0.0, 0.17, 1.0, 0.83])
+    found = registration.register(
+        cut(redrawn(drawing(seed, 7)), *truth), drawing(seed, 5), Window(0.094, 0.125, 0.75, 0.75)
+    )
+    assert np.abs(ends(found.window) - truth).max() < 0.015
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 @settings(max_examples=8, deadline=None)
 def test_no_side_moves_further_than_the_bound(one: int, other: int) -> None:
@@ -66,7 +76,7 @@ def test_what_the_matcher_found_comes_out_registered(kind: str, mirrored: bool) 
 
 def redone(placed: dict[str, object], post: Pixels, stage: Pixels) -> tuple[Pixels, Pixels]:
     """Do what `recipe` says with nothing but the printed numbers and Pillow."""
-    size = tuple(placed["size"])  # type: ignore[arg-type]
+    size: tuple[int, int] = tuple(placed["size"])  # type: ignore[arg-type,assignment]
     under = Image.fromarray(stage[..., ::-1].copy()).resize(
         size,
         Image.Resampling.BICUBIC,
