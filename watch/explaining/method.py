@@ -43,7 +43,6 @@ def begun(material: Material) -> dict[str, Any]:
             "post_pixels": pixel_digest_v1(np.ascontiguousarray(material.post)),
             "stage": finding.stage,
             "stage_pixels": None if material.stage is None else pixel_digest_v1(material.stage),
-            "session": finding.session,
         },
         "view": finding.view,
         "part": [round(each, 5) for each in finding.part] if finding.part else None,

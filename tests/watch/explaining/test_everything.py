@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import cv2
@@ -9,13 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from desk import explaining
 from sakigake import words
-from tests.watch.explaining.case import cut, material, usual
+from sakigake.model import Interval
+from tests.watch.explaining.case import cut, material, recorded, usual
 from tests.watch.explaining.test_registration import redone
-from tests.watch.studio import Pixels, drawing, redrawn
+from tests.watch.studio import Pixels, drawing, redrawn, saved
+from watch.check import check_picture
 from watch.explaining import letters
 from watch.explaining.everything import explain_all
+from watch.explaining.gathering import Disclosed, gather
 from watch.explaining.material import Explained
+from watch.sanitise import load_picture
 
 ALONE = {"maps.png", "method.json"} | {
     f"timeline-{lang}.{end}" for lang in words.LANGUAGES for end in ("svg", "png")
@@ -107,6 +113,30 @@ def test_without_the_stages_picture_there_are_its_maps_and_times() -> None:
     assert "alignment" not in record
 
 
+def test_what_an_export_withholds_is_in_no_picture(own_home: Path, tmp_path: Path) -> None:
+    """Stages that were not chosen, those shown without a picture, and the one that nothing may be shown of."""
+    store, session = recorded(own_home, [drawing(11, stage) for stage in range(3, 8)])
+    post = saved(tmp_path / "post.png", redrawn(drawing(11, 7)))
+    told = check_picture(store, [session], post, Interval())
+    best = told.stage
+    assert best is not None
+    pixels, folder = load_picture(post)[0], own_home / "pictures"
+    every = gather(store, folder, pixels, told)
+    numbers = [each.number for each in every.moments]
+    assert len(numbers) == 5
+    assert [number for number, _ in every.earlier] == [number for number in numbers if number <= best]
+    few = gather(store, folder, pixels, told, Disclosed(chosen=[*numbers[:2], best], hidden=[numbers[1]]))
+    assert few.stage is not None
+    assert [each.number for each in few.moments] == sorted({*numbers[:2], best})
+    assert [number for number, _ in few.earlier] == sorted({numbers[0], best})
+    hidden = explaining.of_post(store, folder, post, told, Disclosed(hidden=[best]))
+    assert hidden is not None
+    assert set(hidden.files) == ALONE
+    assert explaining.of_post(store, folder, post, told, Disclosed(bare=[best])) is None
+    assert explaining.of_post(store, folder, post, told, Disclosed(chosen=numbers[:1])) is None
+    store.close()
+
+
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_cropped_post_is_explained_where_it_lies(mirrored: bool) -> None:
     post = cut(redrawn(drawing(11, 7)), 0.08, 0.1, 0.9, 0.88)
@@ -142,7 +172,6 @@ def test_the_timeline_says_the_order_in_words_and_marks_the_claim(made: Explaine
 @pytest.mark.corpus
 def test_real_pairs_are_explained_and_found(corpus: object) -> None:
     import csv
-    from pathlib import Path
 
     folder = Path(str(corpus))
     with (folder / "pairs.csv").open(encoding="utf-8") as file:
