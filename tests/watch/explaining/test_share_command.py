@@ -39,8 +39,7 @@ def post(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("session")
-@pytest.mark.parametrize("lang", words.LANGUAGES)
-@pytest.mark.parametrize("answer", ["", "n\n", "\n"])
+@pytest.mark.parametrize(("lang", "answer"), [("en", ""), ("ja", "n\n")])
 def test_nothing_is_written_unless_the_text_was_confirmed(
     post: Path, tmp_path: Path, lang: str, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
