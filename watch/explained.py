@@ -1,7 +1,6 @@
-"""A picture that shows where a post and a stage agree: both pictures, and a map each for layout, edges and colours.
+"""A post in the view that fitted, its stage, and where they agree; and the file of `check --explain`.
 
-No font that ships here knows Japanese, and which fonts a computer has is not known: the picture bears the numbers 1
-to 5, and `legend` says what they are in the language of whoever reads it.
+The picture in that file is drawn by `watch.explaining.single`.
 """
 
 import errno
@@ -14,11 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sakigake import durable, words
+from sakigake import durable
 from sakigake.errors import SakigakeError, UsageError
 from sakigake.fingerprint.placed import Window
 from sakigake.fingerprint.vector import unpack
-from sakigake.fingerprint.views import Floats, Pixels
+from sakigake.fingerprint.views import Pixels
 from sakigake.model import Finding
 from sakigake.store.protocol import Store
 from sakigake.timeline.entry import parse_picture
@@ -28,9 +27,7 @@ from watch.compare.explain import Agreement, agreement
 from watch.sanitise import load_picture
 
 SUFFIX = ".png"
-_SHOWN, _MAP = 480, 312  # longer side of a picture and of a map, in dots
-_HEAD, _GAP = 30, 12
-_PAPER, _EMPTY = 255, 225
+_EMPTY = 225
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,30 +102,6 @@ def _put(post: Pixels, window: Window, stage: Pixels | None) -> Pixels:
     return canvas
 
 
-def legend(explained: Explained, finding: Finding, lang: str | None = None) -> list[str]:
-    """Return in words what the numbers in the picture are, and what the maps do not show."""
-    kept = "stage" if explained.stage is not None else "stage-not-kept"
-    lines = [
-        f"1 {words.text('explain.post', lang)} {words.text(f'finding.view.{finding.view}', lang)}",
-        f"2 {words.text(f'explain.{kept}', lang, seq=finding.stage)}",
-    ]
-    for number, (name, values) in enumerate(_maps(explained.maps), 3):
-        score = words.text("explain.none", lang) if values is None else f"{float(values.sum()):.2f}"
-        lines.append(f"{number} {words.text(f'explain.{name}', lang)}: {score}")
-    return [*lines, words.text("explain.reading", lang)]
-
-
-def draw(explained: Explained) -> Pixels:
-    """Return the picture: the post and the stage above, the three maps below, each under its number."""
-    post = explained.post
-    stage = np.full_like(post, _EMPTY) if explained.stage is None else explained.stage
-    shape = post.shape[0], post.shape[1]
-    above = _row([_panel(_fit(each, _SHOWN), n) for n, each in enumerate((post, stage), 1)])
-    below = _row([_panel(_map(values, shape), n) for n, (_, values) in enumerate(_maps(explained.maps), 3)])
-    width = max(above.shape[1], below.shape[1])
-    return np.concatenate([_padded(part, part.shape[0], width) for part in (above, below)])
-
-
 def write(path: Path, picture: Pixels, told: Sequence[str]) -> None:
     """Write the picture as a PNG that carries its legend as a text chunk; raises UsageError or SakigakeError."""
     from PIL import Image, PngImagePlugin  # noqa: PLC0415 - only this picture needs it here
@@ -143,51 +116,3 @@ def write(path: Path, picture: Pixels, told: Sequence[str]) -> None:
         raise UsageError("export-exists", path=path) from error
     except OSError as error:
         raise SakigakeError("head-not-written", path=path, why=error.strerror or error) from error
-
-
-def _maps(maps: Agreement) -> tuple[tuple[str, Floats | None], ...]:
-    return ("layout", maps.layout), ("edges", maps.edges), ("colours", maps.colours)
-
-
-def _map(values: Floats | None, shape: tuple[int, int]) -> Pixels:
-    """Return a map in the shape of the post, so that both lie alike: black for none, white for its best cell.
-
-    Cells that disagree are black as well. Each map has a scale of its own; the legend has the scores.
-    """
-    size = _size(shape, _MAP)
-    if values is None:
-        return np.full((size[1], size[0], 3), _EMPTY, np.uint8)
-    agreed = np.maximum(values, 0)
-    # Square roots: one cell often has several times as much as all others, which would be black beside it.
-    grey = np.rint(255 * np.sqrt(agreed / max(float(agreed.max()), 1e-9))).astype(np.uint8)
-    large = cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8)
-
-
-def _size(shape: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Return width and height with the longer side at `longest`."""
-    scale = longest / max(shape)
-    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
-
-
-def _fit(pixels: Pixels, longest: int) -> Pixels:
-    size = _size((pixels.shape[0], pixels.shape[1]), longest)
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _panel(pixels: Pixels, number: int) -> Pixels:
-    """Return a picture under a strip of paper with its number."""
-    strip = np.full((_HEAD, max(pixels.shape[1], _HEAD), 3), _PAPER, np.uint8)
-    cv2.putText(strip, str(number), (4, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 2, cv2.LINE_AA)
-    return np.concatenate([strip, _padded(pixels, pixels.shape[0], strip.shape[1])])
-
-
-def _padded(pixels: Pixels, height: int, width: int) -> Pixels:
-    page = np.full((height, width, 3), _PAPER, np.uint8)
-    page[: pixels.shape[0], : pixels.shape[1]] = pixels
-    return page
-
-
-def _row(panels: Sequence[Pixels]) -> Pixels:
-    height = max(panel.shape[0] for panel in panels) + _GAP
-    return np.concatenate([_padded(panel, height, panel.shape[1] + _GAP) for panel in panels], axis=1)

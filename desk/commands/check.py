@@ -81,9 +81,11 @@ def check(  # noqa: PLR0917 - click passes by name
         finding, pixels = _compare(store, sessions, given, time, stated, own, loaded.home)
     _tell(finding, time, as_json=as_json)
     if picture_of and finding.likeness in ALIKE:
-        found = explained.explain_pixels(store, loaded.pictures, pixels, finding)
-        told = explained.legend(found, finding)
-        explained.write(picture_of, explained.draw(found), told)
+        from watch.explaining import gathering, letters, single
+
+        found = gathering.gather(store, loaded.pictures, pixels, finding)
+        drawn, told = single.draw(found, letters.shipped(), words.language())
+        explained.write(picture_of, drawn, told)
         tell = [words.text("explain.written", path=picture_of), *(f"    {line}" for line in told)]
         click.echo("\n".join(tell), err=as_json)
     elif picture_of:

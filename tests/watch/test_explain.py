@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -24,8 +23,9 @@ from sakigake.store.sqlite import SqliteStore
 from tests.watch.studio import START, Studio, drawing, framed, pictures, record, redrawn, saved
 from watch import explained
 from watch.check import check_picture
-from watch.compare.explain import Agreement, agreement
+from watch.compare.explain import agreement
 from watch.compare.measures import MEASURES, prepared, rows_of
+from watch.explaining import maps
 
 ROOT = Path(__file__).parents[2]
 LATER = Interval(START + timedelta(hours=2), START + timedelta(hours=3))
@@ -113,19 +113,22 @@ def test_a_post_that_was_exchanged_meanwhile_is_not_explained(tmp_path: Path, st
     assert caught.value.code == "explain-changed"
 
 
-def test_the_best_cell_is_white_and_no_agreement_is_black(tmp_path: Path, studio: Studio) -> None:
-    post = saved(tmp_path / "post.png", redrawn(drawing(11, 7)))
-    finding = check_picture(studio.store, [studio.session], post, LATER)
-    shown = explained.explain(studio.store, tmp_path, post, finding)
-    maps = Agreement(None, np.full((16, 16), -1, np.float32), np.eye(8, dtype=np.float32))
-    before, after = (explained.draw(replace(shown, maps=each)) for each in (shown.maps, maps))
-    assert before.shape == after.shape
-    below = after[after.shape[0] // 2 + 100 :]
-    assert (below[:, 340:620] == 0).all(axis=2).mean() > 0.8  # the second map: nothing agrees
-    assert not (below[40:200, 10:300] == 0).all(axis=2).any()  # the first: nothing known
-    assert words.text("explain.none", "ja") in "".join(
-        explained.legend(replace(shown, maps=maps), finding, "ja")
-    )
+def test_the_best_cell_is_yellow_and_no_agreement_is_dark() -> None:
+    values = np.zeros((16, 16), np.float32)
+    values[4, 9] = 0.2
+    values[8, 8] = -1
+    drawn = maps.heat(values, (160, 160))
+    best, none, against = drawn[45, 95], drawn[5, 5], drawn[85, 85]
+    assert int(best[2]) > 200
+    assert int(best[0]) < 90
+    assert int(none[2]) < 60
+    assert np.array_equal(none, against)
+    assert np.array_equal(maps.heat(np.full((8, 8), -1, np.float32), (160, 160))[5, 5], none)
+    assert (maps.heat(None, (160, 160)) == drawn_empty(160)).all()
+
+
+def drawn_empty(side: int) -> np.typing.NDArray[np.uint8]:
+    return np.full((side, side, 3), 225, np.uint8)
 
 
 def run(home: Path, *arguments: str, lang: str = "en") -> "subprocess.CompletedProcess[str]":
@@ -148,10 +151,9 @@ def test_the_command_writes_one_picture_and_says_what_it_shows(tmp_path: Path, l
     with Image.open(out) as picture:
         picture.load()
         told = str(picture.info["Description"])
-    for key in ("layout", "edges", "colours", "reading"):
-        sentence = words.text(f"explain.{key}", lang)
-        assert sentence in done.stdout
-        assert sentence in told
+    sentence = words.text("pictures.caption.maps-alone", lang)  # this session keeps no pictures
+    assert sentence in done.stdout
+    assert sentence in told
     before = sha256(out.read_bytes()).digest()
     again = run(tmp_path, str(post), "--explain", str(out), lang=lang)
     assert again.returncode == 2

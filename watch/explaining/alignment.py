@@ -164,7 +164,7 @@ def _back(
 
 def _size(box: tuple[int, int, int, int]) -> tuple[int, int]:
     width, height = box[2] - box[0], box[3] - box[1]
-    scale = min(max(max(width, height), LEAST), LONGEST) / max(width, height)
+    scale = min(max(width, height, LEAST), LONGEST) / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 

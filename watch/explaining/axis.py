@@ -8,6 +8,7 @@ of the line, and where that was done is marked.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from sakigake.model import Interval
 from watch.explaining.figure import Box, Colour, Figure, Line, Part, Ring, Text
@@ -25,6 +26,7 @@ _STAGE, _NAMED, _POST, _CLAIM, _FAINT = (
 _CUT = 4  # a stretch that is longer than this many times all that is not empty is cut out
 _BREAK = 46  # dots that a stretch takes which was cut out
 _LEAST = timedelta(seconds=30)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing at all is known
 _TAIL = 26  # dots of an arrow to a side that is not known
 
 
@@ -98,14 +100,7 @@ class Scale:
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Scale":
         """Return the scale that shows all moments of some rows."""
-        known = {
-            moment
-            for row in rows
-            for moment in (row.interval.not_before, row.interval.not_after, row.claimed)
-            if moment
-        }
-        moments = sorted(known) or [datetime(1970, 1, 1, tzinfo=UTC)]
-        groups = _groups(moments)
+        groups = _groups([span for row in rows for span in _spans(row)])
         padded = []
         for first, last in groups:
             pad = max((last - first) * 0.06, _LEAST)
@@ -131,23 +126,33 @@ class Scale:
         return self.places[-1][1]
 
 
-def _groups(moments: Sequence[datetime]) -> list[tuple[datetime, datetime]]:
-    """Return moments as stretches, with the long empty ones between them left out, at most three."""
+def _spans(row: Row) -> list[tuple[datetime, datetime]]:
+    """Return the stretches that a row takes: its bar, as far as it is known, and its ring."""
+    ends = [each for each in (row.interval.not_before, row.interval.not_after) if each]
+    bars = [(ends[0], ends[-1])] if ends else []
+    return [*bars, (row.claimed, row.claimed)] if row.claimed else bars
+
+
+def _groups(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return what is taken as stretches, at most three, with the long empty ones between them left out."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(spans) or [(_NEVER, _NEVER)]:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        else:
+            joined.append((start, end))
     gaps = sorted(
-        (
-            (later - earlier, place)
-            for place, (earlier, later) in enumerate(zip(moments, moments[1:], strict=False))
-        ),
+        ((later[0] - earlier[1], place) for place, (earlier, later) in enumerate(pairwise(joined))),
         reverse=True,
     )
     cuts: list[int] = []
-    rest = moments[-1] - moments[0]
+    rest = joined[-1][1] - joined[0][0]
     for gap, place in gaps[:2]:
         rest -= gap
         if gap > max(rest, _LEAST) * _CUT / (1 + len(cuts)):
             cuts.append(place)
-    ends = [-1, *sorted(cuts), len(moments) - 1]
-    return [(moments[before + 1], moments[last]) for before, last in zip(ends, ends[1:], strict=False)]
+    ends = [-1, *sorted(cuts), len(joined) - 1]
+    return [(joined[before + 1][0], joined[last][1]) for before, last in pairwise(ends)]
 
 
 def _ground(scale: Scale, top: int, bottom: int) -> list[Part]:
@@ -162,8 +167,10 @@ def _ground(scale: Scale, top: int, bottom: int) -> list[Part]:
         parts.append(Text(f"{start:%Y-%m-%d} (UTC)", (middle, top - 10), 14, centred=True))
         if number:
             x = left - _BREAK / 2
-            for shift in (-4, 4):
-                parts.append(Line((x + shift - 4, bottom + 8), (x + shift + 4, bottom - 8), (90, 90, 90)))
+            parts += [
+                Line((x + shift - 4, bottom + 8), (x + shift + 4, bottom - 8), (90, 90, 90))
+                for shift in (-4, 4)
+            ]
             parts.append(Line((x, top + 8), (x, bottom - 10), _FAINT, 2, dashed=True))
     return parts
 
@@ -228,8 +235,9 @@ def _told(interval: Interval, start: float, end: float, middle: float, letters: 
     ends = [f"{each:%H:%M:%S}" if each else "?" for each in (interval.not_before, interval.not_after)]
     text = "–".join(ends)
     wide = letters.width(text, 14)
-    right = end + _TAIL + 6
-    left = right if right + wide < _WIDTH - 4 else max(float(_LEFT), start - _TAIL - 6 - wide)
+    right = end + 8 + (_TAIL if interval.not_after is None else 0)
+    before = start - 8 - (_TAIL if interval.not_before is None else 0)
+    left = right if right + wide < _WIDTH - 4 else max(float(_LEFT), before - wide)
     return [Text(text, (left, middle - 14), 14)]
 
 

@@ -9,7 +9,6 @@ the very same steps as the post: views, mirror, parts, alignment, bounded regist
 import hashlib
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -124,7 +123,7 @@ def ranking(stage: Descriptors) -> list[tuple[int, float]]:
 def examples(stage: Descriptors) -> list[Example]:
     """Return the pictures that the rule names, valued by the whole procedure."""
     ranked = ranking(stage)
-    chosen: Sequence[tuple[str, int]] = ((CLOSEST, 0), (MIDDLE, len(ranked) // 2))
+    chosen = ((CLOSEST, 0), (MIDDLE, len(ranked) // 2))
     found = []
     for role, place in chosen:
         number = ranked[place][0]

@@ -90,7 +90,7 @@ class Letters:
         """Raise UsageError for a letter that the font does not have."""
         for letter in text:
             if letter != " " and not _has(self.source, letter):
-                raise UsageError("picture-letter-missing", letter=letter, code=f"U+{ord(letter):04X}")
+                raise UsageError("picture-letter-missing", letter=letter, point=f"U+{ord(letter):04X}")
 
 
 def titled(pixels: Pixels, text: str, letters: Letters, size: int = 15) -> Pixels:

@@ -77,19 +77,18 @@ def both(seen: Seen, stage: Descriptors) -> tuple[Fields, Fields, Agreement]:
     return fields_in_part(seen), fields_of(stage), maps
 
 
-def sheet(  # noqa: PLR0917 - what is drawn, and how it is titled
-    post: Fields,
-    stage: Fields,
-    maps: Agreement,
+def sheet(
+    seen_and_agreed: tuple[Fields, Fields, Agreement],
     shape: tuple[int, int],
     titles: dict[str, str],
     letters: Letters,
     picture: Pixels | None = None,
 ) -> Pixels:
-    """Return the sheet. `shape` is height and width of the stage, `picture` the stage itself if it was kept.
+    """Return the sheet of what `both` gives. `shape` is height and width of the stage, `picture` the stage if it was kept.
 
     `titles` names `post`, `stage`, `agree`, `edges`, `colours`, `layout`.
     """
+    post, stage, maps = seen_and_agreed
     size = _size(shape)
     rows = [
         (titles["edges"], strokes(post, size), strokes(stage, size), heat(maps.edges, size, picture)),
@@ -158,7 +157,7 @@ def bgr(lab: Floats) -> Pixels:
     lms = lab.astype(np.float64) @ np.linalg.inv(_LAB.astype(np.float64)).T
     linear = np.clip(lms**3 @ np.linalg.inv(_LMS.astype(np.float64)).T, 0, 1)
     curved = np.where(linear <= _KNEE, linear * 12.92, 1.055 * linear ** (1 / _GAMMA) - 0.055)
-    return np.rint(255 * np.clip(curved, 0, 1)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.clip(curved, 0, 1)), np.uint8)
 
 
 def contents(layouts: Sequence[Floats], covers: Sequence[Floats]) -> list[Pixels]:

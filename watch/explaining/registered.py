@@ -24,7 +24,7 @@ _ORANGE, _BLUE = (30, 130, 240), (205, 110, 20)  # BGR; told apart by people who
 def overlay(post: Pixels, stage: Pixels) -> Pixels:
     """Return both at half strength: the mean of the two, half a step rounded up."""
     total = post.astype(np.uint16) + stage + 1
-    return (total // 2).astype(np.uint8)
+    return np.asarray(total // 2, np.uint8)
 
 
 def lines_over(post: Pixels, stage: Pixels) -> Pixels:
@@ -32,7 +32,7 @@ def lines_over(post: Pixels, stage: Pixels) -> Pixels:
     page = np.ones((*post.shape[:2], 3), np.float32)
     for pixels, colour in ((post, _ORANGE), (stage, _BLUE)):
         page *= 1 - _ink(pixels)[..., None] * (1 - np.array(colour, np.float32) / 255)
-    return np.rint(255 * page).astype(np.uint8)
+    return np.asarray(np.rint(255 * page), np.uint8)
 
 
 def blink(post: Pixels, stage: Pixels) -> Iterator[tuple[Pixels, int]]:

@@ -2,7 +2,8 @@
 
 The matcher's maps have 16 cells a side and its windows steps of half a cell, so what it finds is right to some hundredths of
 a side and looks shifted to the eye. From there each of the four sides may move by no more than `BOUND` (two cells), in
-steps that are halved, to where the lines of both pictures agree best; moving costs a little. Nobody chooses anything; a pair of unrelated pictures
+steps that are halved, to where the lines of both pictures agree best; moving costs a little. Of a part the search has a
+few beginnings (`starts`), and the one with the best agreement is followed. Nobody chooses anything; a pair of unrelated pictures
 gets the same search, and may gain as much from it.
 """
 
@@ -14,6 +15,8 @@ import numpy as np
 from sakigake.fingerprint.edges import BINS
 from sakigake.fingerprint.placed import Window, votes_v1
 from sakigake.fingerprint.views import SQUARE, Floats, Pixels, reduce_v1
+
+Ends = tuple[tuple[float, float], tuple[float, float]]  # rows and columns, each from and to
 
 VERSION = "registration/1"
 BOUND = 1 / 8  # of a stage's side, for each of the four sides of the window
@@ -37,24 +40,65 @@ class Registered:
 def register(post: Pixels, stage: Pixels, matched: Window) -> Registered:
     """Return where a post lies on a stage; `post` is the part that was compared, mirrored if it lies so (both BGR)."""
     lines, ground = (_lines(each) for each in (post, stage))
-    rows, columns = (matched.top, matched.top + matched.height), (matched.left, matched.left + matched.width)
-    bounds = rows, columns
-    for cells, step in STEPS:
-        target = _pooled(ground, cells)
-        for _ in range(_ROUNDS):
-            found = _along(lines, target, rows, columns, bounds[0], step)
-            turned = lines.transpose(1, 0, 2), target.transpose(1, 0, 2)
-            moved = _along(*turned, columns, found, bounds[1], step)
-            if (found, moved) == (rows, columns):
-                break
-            rows, columns = found, moved
+    cells, step = STEPS[0]
+    target = _pooled(ground, cells)
+    begun = [(start, _settled(lines, target, start, start, step)) for start in starts(post, stage, matched)]
+    bounds, ends = max(begun, key=lambda each: _score(lines, target, *each[1]))
+    for cells, step in STEPS[1:]:
+        ends = _settled(lines, _pooled(ground, cells), ends, bounds, step)
     target = _pooled(ground, STEPS[-1][0])
-    before = _score(lines, target, *bounds)
-    after = _score(lines, target, rows, columns)
+    before = _score(lines, target, *_ends(matched))
+    after = _score(lines, target, *ends)
     if after < before + LEAST_GAIN:
         return Registered(matched, before, before)
-    window = Window(rows[0], columns[0], rows[1] - rows[0], columns[1] - columns[0])
-    return Registered(window, before, after)
+    (top, bottom), (left, right) = ends
+    return Registered(Window(top, left, bottom - top, right - left), before, after)
+
+
+def starts(post: Pixels, stage: Pixels, matched: Window) -> list[Ends]:
+    """Return where the search begins: rows and columns (from, to) in shares of the stage's sides, each place once.
+
+    The matcher's windows are never quite as long as a side and may be stretched. So a part is also begun with all rows,
+    with all columns, and with the post's own proportions, in its width and in its height.
+    """
+    if (matched.top, matched.left, matched.height, matched.width) == (0, 0, 1, 1):
+        return [_ends(matched)]
+    shape = (
+        post.shape[0] / post.shape[1] * stage.shape[1] / stage.shape[0]
+    )  # height for each width, in shares
+    rows, columns = _ends(matched)
+    places = [
+        (rows, columns),
+        ((0.0, 1.0), columns),
+        (rows, (0.0, 1.0)),
+        (_around(rows, matched.width * shape), columns),
+        (rows, _around(columns, matched.height / shape)),
+    ]
+    return list(dict.fromkeys(places))
+
+
+def _around(ends: tuple[float, float], length: float) -> tuple[float, float]:
+    """Return a range of another length around the same middle, moved into the stage and no longer than it."""
+    long = min(max(length, 0.1), 1.0)
+    start = min(max((ends[0] + ends[1] - long) / 2, 0.0), 1.0 - long)
+    return start, start + long
+
+
+def _ends(window: Window) -> Ends:
+    return (window.top, window.top + window.height), (window.left, window.left + window.width)
+
+
+def _settled(lines: Floats, target: Floats, ends: Ends, bounds: Ends, step: float) -> Ends:
+    """Return where rows and columns, moved by turns a step at a time, no longer gain anything."""
+    rows, columns = ends
+    for _ in range(_ROUNDS):
+        found = _along(lines, target, rows, columns, bounds[0], step)
+        turned = lines.transpose(1, 0, 2), target.transpose(1, 0, 2)
+        moved = _along(*turned, columns, found, bounds[1], step)
+        if (found, moved) == (rows, columns):
+            break
+        rows, columns = found, moved
+    return rows, columns
 
 
 def _lines(pixels: Pixels) -> Floats:

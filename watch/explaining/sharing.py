@@ -11,10 +11,11 @@ from enum import StrEnum
 from sakigake import words
 from sakigake.fingerprint.views import Pixels
 from sakigake.model import Finding
-from watch.explaining import everything, moving, registered
+from watch.explaining import material as materials
+from watch.explaining import moving, registered
 from watch.explaining.alignment import apply
-from watch.explaining.everything import Material
 from watch.explaining.letters import Letters
+from watch.explaining.material import Material
 from watch.explaining.sheet import below, beside, bordered, margined, png, resized, size_within
 
 SUFFIXES = (".gif", ".mp4", ".png")
@@ -54,7 +55,7 @@ def file_of(material: Material, share: Share, suffix: str) -> bytes:
 def frames(material: Material, share: Share) -> Iterator[tuple[Pixels, int]]:
     """Yield the frames, all of one size, each with its time in ms."""
     post, stage = _laid(material)
-    names = everything.names((share.lang,), material.finding.stage)
+    names = materials.names((share.lang,), material.finding.stage)
     shown: Sequence[tuple[Pixels, int]]
     if share.way is Way.BLINK:
         (first, time), (second, again) = registered.blink(post, stage)
@@ -74,7 +75,7 @@ def frames(material: Material, share: Share) -> Iterator[tuple[Pixels, int]]:
 def still(material: Material, share: Share) -> Pixels:
     """Return stage, post and both laid over each other as one picture."""
     post, stage = _laid(material)
-    names = everything.names((share.lang,), material.finding.stage)
+    names = materials.names((share.lang,), material.finding.stage)
     size = size_within((post.shape[1], post.shape[0]), _SMALL)
     trio = ((stage, names[1]), (post, names[0]), (registered.overlay(post, stage), names[2]))
     row = beside(
@@ -114,8 +115,8 @@ def told(finding: Finding, lang: str) -> list[str]:
 def _laid(material: Material) -> tuple[Pixels, Pixels]:
     if material.stage is None:
         raise ValueError("a stage without its picture")
-    view = everything.view_of(material)
-    placed = everything.align(view, material.post, material.stage)
+    view = materials.view_of(material)
+    placed = materials.align(view, material.post, material.stage)
     post, stage = apply(placed, material.post, material.stage)
     size = size_within((post.shape[1], post.shape[0]), _LONGEST)
     return resized(post, size), resized(stage, size)

@@ -90,5 +90,5 @@ def png(pixels: Pixels) -> bytes:
     from PIL import Image  # noqa: PLC0415 - only whoever writes one needs it
 
     raw = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels[..., ::-1])).save(raw, "PNG", compress_level=6)
+    Image.fromarray(np.ascontiguousarray(pixels[..., ::-1])).save(raw, "PNG", compress_level=3)
     return raw.getvalue()

@@ -43,16 +43,16 @@ def finer(alignment: Alignment) -> float:
 
 def sheet(
     alignment: Alignment,
-    post: Pixels,
-    stage: Pixels,
+    both: tuple[Pixels, Pixels],
     earlier: Sequence[tuple[str, Pixels]],
     titles: dict[str, str],
     letters: Letters,
 ) -> Pixels:
-    """Return the sheet; `earlier` are pictures of stages with what stands above them, in drawing order.
+    """Return the sheet; `both` are the post and the stage, `earlier` pictures of stages with what stands above them, in drawing order.
 
     `titles` names `whole`, `detail-stage`, `detail-post`, `earlier`.
     """
+    post, stage = both
     whole = titled(bordered(_marked(alignment, stage)), titles["whole"], letters)
     one, other = _details(alignment, post, stage)
     details = below(

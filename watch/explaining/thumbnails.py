@@ -1,7 +1,7 @@
 """The thumbnail test: two pictures at 8, 16, 32 and 64 dots, enlarged again without smoothing.
 
-A picture made from another by a generator keeps what is large: at thumbnail size both look the same, however different they
-are close up. Two unrelated pictures differ there at once. The same strip of a chance pair stands beside it.
+A picture made from another from image to image mostly keeps what is large: at thumbnail size both look the same, however
+different they are close up. Two unrelated pictures differ there at once. The same strip of a chance pair stands beside it.
 """
 
 from collections.abc import Sequence
