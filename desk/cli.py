@@ -22,6 +22,8 @@ COMMANDS = {
     "export": ("desk.commands.export", "export", "cli.export"),
     "verify": ("desk.commands.verify", "verify", "cli.verify"),
     "witness": ("desk.commands.witness", "witness", "cli.witness"),
+    "models": ("desk.commands.models", "models", "cli.models"),
+    "deep": ("desk.commands.deep", "deep", "cli.deep"),
     "key": ("desk.commands.key", "key", "cli.key"),
     "selftest": ("desk.commands.selftest", "selftest", "cli.selftest"),
     "demo": ("desk.commands.demo", "demo", "cli.demo"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.commands.hashes import hashes
+from desk.commands.naming import find_stages, labels_json, name
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session
@@ -15,6 +16,7 @@ from sakigake.phrases import cause, span
 
 if TYPE_CHECKING:
     from sakigake.anchor.queue import Drained
+    from sakigake.labels import StageLabel
     from sakigake.settings import Settings
     from sakigake.timeline.widths import Ends, Summary
 
@@ -31,6 +33,8 @@ def timeline() -> None:
 
 
 timeline.add_command(hashes)
+timeline.add_command(name)
+timeline.add_command(find_stages)
 
 
 def _counts(store: Any, session: Session) -> dict[str, Any]:
@@ -103,6 +107,7 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
     intervals = entry_bounds(store, found.id, [entry.seq for entry in shown])
     counts = _counts(store, found)
     ends = widths.ends(store, found.id, intervals)
+    named = _named(store, found.id)
     if as_json:
         rows = [
             {
@@ -116,6 +121,7 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
                 "not_after_by": ends[entry.seq].after,
                 "info": entry.info,
                 **({"forgotten": True} if entry.seq in forgotten else {}),
+                **(labels_json(named[entry.seq]) if entry.seq in named else {}),
             }
             for entry in shown
         ]
@@ -127,6 +133,7 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
         kind = words.table(words.language()).get(f"report.event.{entry.type.value}", entry.type.value)
         if entry.type is EntryType.STAGE:
             kind = words.text("timeline.forgotten" if entry.seq in forgotten else "timeline.stage")
+            kind += _called(named.get(entry.seq, []))
         else:
             kind += cause(entry.info)
         claimed = words.text("report.claimed", when=iso(from_ms(entry.wall)))
@@ -139,6 +146,25 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
             _tell_ends(widths.width_s(intervals[entry.seq]), ends[entry.seq])
     if wide:
         _tell_widths(widths.summary(intervals.values()))
+
+
+def _named(store: Any, session: str) -> "dict[int, list[StageLabel]]":
+    found: dict[int, list[StageLabel]] = {}
+    for each in store.labels(session):
+        found.setdefault(each.seq, []).append(each)
+    return found
+
+
+def _called(labels: "list[StageLabel]") -> str:
+    """Return what a stage is called, in brackets with who says so; empty for one without a name."""
+    from sakigake.labels import shown
+
+    chosen = next(iter(shown(labels).values()), None)
+    if chosen is None:
+        return ""
+    from desk.deep_room import said_by
+
+    return words.text("deep.label.brackets", told=said_by(chosen))
 
 
 def _tell_ends(width: float | None, ends: "Ends") -> None:
