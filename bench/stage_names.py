@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from bench.protocol import picture
@@ -76,7 +77,7 @@ def confusion(found: list[Row]) -> dict[str, Counter[str]]:
 def steps_back(found: list[Row]) -> tuple[int, int]:
     """Return how many neighbouring stages there are, and in how many the later one's group comes before the earlier's."""
     order = {name: number for number, name in enumerate(("lines", "flats", "shaded"))}
-    pairs = [(one, other) for one, other in zip(found, found[1:], strict=False) if one.work == other.work]
+    pairs = [(one, other) for one, other in pairwise(found) if one.work == other.work]
     back = sum(order[GROUPS[one.label]] > order[GROUPS[other.label]] for one, other in pairs)
     return len(pairs), back
 

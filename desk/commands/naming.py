@@ -173,7 +173,7 @@ def find_stages(text: str, session: str, limit: int, as_json: bool) -> None:
     encoder = deep_room.encoder(loaded)
     vectors = Vectors(loaded.home)
     vectors.sweep(store, [model.key])
-    found = search(store, vectors, encoder, text, sessions, limit)
+    found = search(store, vectors, encoder, text, sessions=sessions, limit=limit)
     vectors.close()
     if not found.searched:
         raise errors.NotFoundError("deep-nothing-read", unread=found.unread)

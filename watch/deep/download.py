@@ -96,10 +96,6 @@ def _from(url: str, place: Path, file: ModelFile, ways: Ways) -> None:
     start, validator = _resume(part, note, url, file)
     with streaming.opened(ways.guard, url, start=start, validator=validator, stall_s=ways.stall_s) as stream:
         total = stream.total or file.size
-        if file.size and stream.total and stream.total != file.size:
-            raise UsageError(
-                "deep-other-size", name=file.name, host=stream.host, found=stream.total, wanted=file.size
-            )
         if stream.start != start:
             start = stream.start  # the server began anew: it has another version now
         with part.open("r+b" if start else "wb") as out:
@@ -111,17 +107,24 @@ def _from(url: str, place: Path, file: ModelFile, ways: Ways) -> None:
     _settle(part, note, place / file.name, file, total)
 
 
-def _pour(stream: streaming.Stream, out: BinaryIO, file: ModelFile, ways: Ways, total: int) -> None:
+def _pour(
+    stream: streaming.Stream, out: BinaryIO, file: ModelFile, ways: Ways, total: int
+) -> None:
     came = stream.start
     head = b""
+    seen = stream.start > 0
     for piece in stream.pieces:
-        if came < weights.HEAD and stream.start == 0:
-            head += piece[: weights.HEAD]
-            if len(head) >= weights.HEAD and not weights.begins_well(file.name, head):
-                raise UsageError("deep-not-a-model", name=file.name)
         came += len(piece)
-        if total and came > total:
-            raise UsageError("deep-other-size", name=file.name, host=stream.host, found=came, wanted=total)
+        if not seen:
+            head += piece[: weights.HEAD]
+            seen = len(head) >= weights.HEAD
+            if seen and not weights.begins_well(file.name, head):  # before its length: a page has another one too
+                raise UsageError("deep-not-a-model", name=file.name)
+        offered = max(stream.total, came)
+        if seen and file.size and (offered > file.size or stream.total not in {0, file.size}):
+            raise UsageError(
+                "deep-other-size", name=file.name, host=stream.host, found=offered, wanted=file.size
+            )
         out.write(piece)
         ways.progress(file.name, came, total)
 

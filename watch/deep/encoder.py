@@ -43,7 +43,7 @@ class Encoder:
         self.half = False
         self._network, self._prepare, self._cut = parts
         # What a cosine is multiplied by before the softmax that the model was trained with.
-        self.scale = min(100.0, float(self._network.logit_scale.exp()))
+        self.scale = min(100.0, float(self._network.logit_scale.detach().exp()))
 
     def pictures(self, pictures: Sequence[Picture]) -> Rows:
         """Return a unit vector for each picture (BGR), in one batch or, when that is too large, in smaller ones."""

@@ -34,7 +34,7 @@ class Search:
 
 
 def search(
-    store: Store, vectors: Vectors, encoder: Encoder, text: str, sessions: Sequence[str], limit: int
+    store: Store, vectors: Vectors, encoder: Encoder, text: str, *, sessions: Sequence[str], limit: int
 ) -> Search:
     """Return the stages of some sessions that are nearest to a line of text."""
     wanted = [stage for session in sessions for stage in stages(store, session)]
