@@ -4,6 +4,7 @@ There is one way to an encoder: `load` with a model of the shelf. open_clip woul
 weights, from a name alone, and a bare file of weights with another model's preprocessing; neither call stands here.
 """
 
+import copy
 import gc
 import os
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ SHARE, BYTES_PER_PIXEL = 0.25, 400
 MOST_ON_GPU, MOST_ON_CPU = 64, 8
 # Half precision is used where it changes nothing: a cosine between both answers below this, or no number, and it is not.
 SAME = 0.999
+# What the library raises when a configuration and weights do not belong together, its own assertions included.
+_UNFIT = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError, OSError)
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -83,16 +86,15 @@ class Encoder:
         A network that overflows, or was trained so that small differences matter, stays as it is.
         """
         full = self.pictures(samples)
-        self._network.half()
+        whole, self._network = self._network, copy.deepcopy(self._network).half()
         self.half = True
         try:
             halved = self.pictures(samples)
             same = bool(np.isfinite(halved).all() and ((full * halved).sum(axis=1) >= SAME).all())
         except SakigakeError:  # an operation that the device does not have in half precision
             same = False
-        if not same:
-            self._network.float()
-            self.half = False
+        if not same:  # what was cut to 16 bits cannot be made whole again: the network before it is taken back
+            self._network, self.half = whole, False
 
     def _encode(self, pictures: Sequence[Picture]) -> Rows:
         import torch  # noqa: PLC0415
@@ -117,6 +119,7 @@ def load(model: Installed, *, threads: int | None = None, device: str | None = N
     os.environ.update(_OFFLINE)
     import open_clip  # noqa: PLC0415
     import torch  # noqa: PLC0415
+    from safetensors import SafetensorError  # noqa: PLC0415
 
     if threads:
         torch.set_num_threads(threads)
@@ -128,7 +131,7 @@ def load(model: Installed, *, threads: int | None = None, device: str | None = N
         cut = open_clip.get_tokenizer(name)
     except ImportError as error:
         raise UsageError("deep-part-missing", name=model.id, part=error.name or error) from error
-    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+    except (*_UNFIT, SafetensorError) as error:
         raise SakigakeError("deep-not-loaded", name=model.id, why=_first_line(error)) from error
     _require_all(network, model.folder / WEIGHTS, model.id)
     network.eval()

@@ -133,9 +133,8 @@ def judge(look: Look) -> Estimate:
     # Paint: a flat has one tone each; light and shadow add tones, and ways from one to the next.
     depth_of_paint = math.log(max(look.tones, 1.0)) + 1.5 * (look.soft - 0.4)
     shaded, finished = _above(depth_of_paint - 3.45, 0.25), _above(depth_of_paint - 4.95, 0.25)
-    loose = (
-        _above(0.04 - look.lines, 0.01) * _above(look.colour - 0.3, 0.08) * 0.7
-    )  # colours without any line
+    # Colours that no line holds together.
+    loose = _above(0.004 - look.lines * look.depth, 0.001) * _above(look.colour - 0.3, 0.08)
     shares = {
         "rough": drawn * rough,
         "sketch": drawn * (1 - rough) * (1 - inked),

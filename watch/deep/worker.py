@@ -67,6 +67,7 @@ class Worker:
         self._stop = threading.Event()
         self._finished: dict[str, tuple[int, int]] = {}
         self._swept = float("-inf")
+        self._tuned = False
         self.tally = Tally()
 
     def stop(self) -> None:
@@ -118,7 +119,11 @@ class Worker:
         if not opened:
             return False
         found = [each for each, _ in opened]
-        rows = plan.encoder.pictures([picture for _, picture in opened])
+        pictures = [picture for _, picture in opened]
+        if not self._tuned and plan.encoder.device != "cpu":
+            plan.encoder.choose_precision(pictures)  # on the first pictures of the person's own
+        self._tuned = True
+        rows = plan.encoder.pictures(pictures)
         # Forgotten while it was computed: then it must not be kept.
         there = set(stages(plan.store, found[0].session))
         keep = [number for number, each in enumerate(found) if each in there]
