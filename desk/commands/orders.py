@@ -72,8 +72,21 @@ def forget(last: str) -> int:
         if stamped:
             raise errors.NotFoundError("forget-stamped", stamped=stamped)
         raise errors.NotFoundError("forget-nothing")
+    _forget_vectors(configuration)
     click.echo(words.text("record.forgot", count=count, stamped=stamped))
     return errors.EXIT_OK
+
+
+def _forget_vectors(configuration: "Settings") -> None:
+    """Remove what a model made of the pictures that were forgotten."""
+    if not (configuration.home / "deep.db").is_file():
+        return
+    from sakigake.store.sqlite import SqliteStore
+    from watch.deep.vectors import Vectors
+
+    vectors = Vectors(configuration.home)
+    vectors.sweep(SqliteStore(configuration.database))
+    vectors.close()
 
 
 def _at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:

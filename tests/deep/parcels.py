@@ -4,8 +4,6 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Callable
-
 from tests.peers.web import Asked, Handler
 
 
@@ -71,7 +69,7 @@ def in_turn(*handlers: Handler) -> Handler:
     left = list(handlers)
 
     def handle(asked: Asked, connection: socket.socket) -> bool:
-        current: Callable[[Asked, socket.socket], bool] = left.pop(0) if len(left) > 1 else left[0]
+        current = left.pop(0) if len(left) > 1 else left[0]
         return current(asked, connection)
 
     return handle

@@ -69,7 +69,11 @@ class Studio:
         """Add stages; return their numbers."""
         return [
             self._ledgers[session.id]
-            .append(EntryType.STAGE, picture=self._spool.keep(each), fingerprint=Fingerprint(VERSION, fingerprint_v2(each)))
+            .append(
+                EntryType.STAGE,
+                picture=self._spool.keep(each),
+                fingerprint=Fingerprint(VERSION, fingerprint_v2(each)),
+            )
             .seq
             for each in pictures
         ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sakigake.errors import ConfigError, NetworkError, SakigakeError, UsageError
+from sakigake.errors import ConfigError, NetworkError, UsageError
 from tests.deep import parcels, tiny
 from tests.peers import web
 from tests.peers.web import Handler, Site, answer, redirect, serving
@@ -124,10 +124,17 @@ def test_a_server_that_mixes_two_versions_is_found_out(own_home: Path, source: P
         (answer(b""), "."),
         (web.raw(b"garbage\r\n\r\n"), "."),
         (answer(DATA, headers=("Content-Encoding: gzip",)), "."),
-        (web.raw(b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nabcde"), "206"),
+        (
+            web.raw(
+                b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nabcde"
+            ),
+            "206",
+        ),
     ],
 )
-def test_whatever_else_a_server_sends_ends_in_a_sentence(own_home: Path, source: Path, page: Handler, said: str) -> None:
+def test_whatever_else_a_server_sends_ends_in_a_sentence(
+    own_home: Path, source: Path, page: Handler, said: str
+) -> None:
     with serving({"/w": page}) as site:
         model = named(source, site.url("/w"))
         with pytest.raises(NetworkError) as failed:
@@ -142,13 +149,17 @@ def test_whatever_else_a_server_sends_ends_in_a_sentence(own_home: Path, source:
 
 
 @pytest.mark.parametrize("bad", ["stalling", "dripping"])
-def test_a_server_that_stands_still_is_left_for_the_next_mirror(own_home: Path, source: Path, bad: str) -> None:
+def test_a_server_that_stands_still_is_left_for_the_next_mirror(
+    own_home: Path, source: Path, bad: str
+) -> None:
     slow = parcels.stalling(DATA, 1000, 20) if bad == "stalling" else parcels.dripping(DATA, 0.1)
     told: list[str] = []
     with serving({"/w": slow}) as site, serving({"/w": parcels.ranged(DATA)}) as mirror:
         model = named(source, site.url("/w"), mirror.url("/w"))
         began = time.monotonic()
-        ways = Ways(Guard.of([site.place, mirror.place]), 0.6, failed=lambda _, error: told.append(error.code))
+        ways = Ways(
+            Guard.of([site.place, mirror.place]), 0.6, failed=lambda _, error: told.append(error.code)
+        )
         assert download.get(own_home, model, ways)
         assert time.monotonic() - began < 10
     assert told == ["fetch-stalled"]
@@ -221,7 +232,9 @@ def _child(home: Path, listing: Path, place: str, limit: int = 0) -> "subprocess
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX")
-def test_a_full_disk_ends_in_a_sentence_and_the_next_try_goes_on(own_home: Path, source: Path, tmp_path: Path) -> None:
+def test_a_full_disk_ends_in_a_sentence_and_the_next_try_goes_on(
+    own_home: Path, source: Path, tmp_path: Path
+) -> None:
     with serving({"/w": parcels.ranged(DATA)}) as site:
         listing = tmp_path / "models.toml"
         listing.write_text(tiny.entry(source, (site.url("/w"),)))
@@ -236,8 +249,12 @@ def test_a_full_disk_ends_in_a_sentence_and_the_next_try_goes_on(own_home: Path,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
-def test_a_killed_download_leaves_nothing_loadable_and_goes_on(own_home: Path, source: Path, tmp_path: Path) -> None:
-    with serving({"/w": parcels.in_turn(parcels.stalling(DATA, 90_000, 30), parcels.ranged(DATA, '"s"'))}) as site:
+def test_a_killed_download_leaves_nothing_loadable_and_goes_on(
+    own_home: Path, source: Path, tmp_path: Path
+) -> None:
+    with serving(
+        {"/w": parcels.in_turn(parcels.stalling(DATA, 90_000, 30), parcels.ranged(DATA, '"s"'))}
+    ) as site:
         listing = tmp_path / "models.toml"
         listing.write_text(tiny.entry(source, (site.url("/w"),)))
         child = _child(own_home, listing, site.place)
@@ -262,5 +279,3 @@ def test_progress_is_told(own_home: Path, source: Path) -> None:
         download.get(own_home, named(source, site.url("/w")), ways)
     assert told[-1] == (WEIGHTS, len(DATA), len(DATA))
     assert [came for _, came, _ in told] == sorted(came for _, came, _ in told)
-
-

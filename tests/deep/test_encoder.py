@@ -92,7 +92,8 @@ def test_too_little_memory_halves_the_batch_and_ends_in_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("free", "side", "most", "batch"), [(10**12, 224, 64, 64), (10**9, 224, 8, 8), (10**8, 384, 8, 1), (0, 224, 8, 1)]
+    ("free", "side", "most", "batch"),
+    [(10**12, 224, 64, 64), (10**9, 224, 8, 8), (10**8, 384, 8, 1), (0, 224, 8, 1)],
 )
 def test_the_batch_follows_the_memory(free: int, side: int, most: int, batch: int) -> None:
     assert batch_size(free, side, most) == batch
@@ -123,7 +124,7 @@ def _without_weights(here: shelf.Installed, _: Path) -> None:
     (here.folder / WEIGHTS).unlink()
 
 
-def _other_weights(here: shelf.Installed, folder: Path) -> None:
+def _other_weights(here: shelf.Installed, _: Path) -> None:
     tiny.save_weights(here.folder / WEIGHTS, seed=7)
 
 
@@ -208,7 +209,9 @@ def test_nothing_but_the_checked_weights_makes_an_encoder(
         {"text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}},
     ],
 )
-def test_weights_of_another_network_are_refused(own_home: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+def test_weights_of_another_network_are_refused(
+    own_home: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
     """The digest fits, since a person brought both: then the tensors do not."""
     weights = tiny.save_weights(tmp_path / WEIGHTS)
     config = {**tiny.CONFIG, "model_cfg": {**tiny.CONFIG["model_cfg"], **change}}
@@ -273,7 +276,8 @@ print("silent")
 """
 
 
-def test_loading_and_using_a_model_opens_no_socket(here: shelf.Installed, own_home: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_loading_and_using_a_model_opens_no_socket(own_home: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", OFFLINE, str(own_home)],
         capture_output=True,
@@ -284,7 +288,12 @@ def test_loading_and_using_a_model_opens_no_socket(here: shelf.Installed, own_ho
     )
     assert ran.stdout.strip() == "silent", ran.stderr[-2000:]
     probe = subprocess.run(
-        [sys.executable, "-c", OFFLINE.split("import numpy")[0] + "import socket; socket.create_connection(('127.0.0.1', 9))"],
+        [
+            sys.executable,
+            "-c",
+            OFFLINE.split("import numpy", maxsplit=1)[0]
+            + "import socket; socket.create_connection(('127.0.0.1', 9))",
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -54,10 +54,14 @@ def vectors(own_home: Path) -> Iterator[Vectors]:
 
 
 def plan(studio: Studio, vectors: Vectors, encoder: Encoder, said: Said, **given: Any) -> Plan:
-    return Plan(studio.store, studio.home / "pictures", vectors, encoder, said, look_s=0.01, ease_s=0.01, **given)
+    return Plan(
+        studio.store, studio.home / "pictures", vectors, encoder, said, look_s=0.01, ease_s=0.01, **given
+    )
 
 
-def test_only_what_is_sealed_is_read_and_each_stage_once(studio: Studio, vectors: Vectors, encoder: Encoder) -> None:
+def test_only_what_is_sealed_is_read_and_each_stage_once(
+    studio: Studio, vectors: Vectors, encoder: Encoder
+) -> None:
     session = studio.session()
     seqs = studio.draw(session, *(drawing(n) for n in range(3)))
     said = Said()

@@ -107,9 +107,7 @@ def _from(url: str, place: Path, file: ModelFile, ways: Ways) -> None:
     _settle(part, note, place / file.name, file, total)
 
 
-def _pour(
-    stream: streaming.Stream, out: BinaryIO, file: ModelFile, ways: Ways, total: int
-) -> None:
+def _pour(stream: streaming.Stream, out: BinaryIO, file: ModelFile, ways: Ways, total: int) -> None:
     came = stream.start
     head = b""
     seen = stream.start > 0
@@ -118,7 +116,9 @@ def _pour(
         if not seen:
             head += piece[: weights.HEAD]
             seen = len(head) >= weights.HEAD
-            if seen and not weights.begins_well(file.name, head):  # before its length: a page has another one too
+            if seen and not weights.begins_well(
+                file.name, head
+            ):  # before its length: a page has another one too
                 raise UsageError("deep-not-a-model", name=file.name)
         offered = max(stream.total, came)
         if seen and file.size and (offered > file.size or stream.total not in {0, file.size}):

@@ -93,7 +93,9 @@ class Encoder:
             same = bool(np.isfinite(halved).all() and ((full * halved).sum(axis=1) >= SAME).all())
         except SakigakeError:  # an operation that the device does not have in half precision
             same = False
-        if not same:  # what was cut to 16 bits cannot be made whole again: the network before it is taken back
+        if (
+            not same
+        ):  # what was cut to 16 bits cannot be made whole again: the network before it is taken back
             self._network, self.half = whole, False
 
     def _encode(self, pictures: Sequence[Picture]) -> Rows:

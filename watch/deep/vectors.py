@@ -88,12 +88,13 @@ class Vectors:
         vectors = [np.frombuffer(held[each.session, each.seq][1], "<f2") for each in found]
         return found, np.stack(vectors).astype(np.float32)
 
-    def sweep(self, store: Store, keys: Iterable[str]) -> int:
-        """Remove what is of other models than `keys`, and of stages that were forgotten; return how many rows went."""
-        keep = sorted(set(keys))
+    def sweep(self, store: Store, keys: Iterable[str] | None = None) -> int:
+        """Remove what is of stages that were forgotten, and of other models than `keys`; return how many rows went."""
         before = self._count()
-        marks = ", ".join("?" * len(keep)) or "''"
-        self._write(f"DELETE FROM vectors WHERE key NOT IN ({marks})", [tuple(keep)])  # noqa: S608 - question marks
+        if keys is not None:
+            keep = sorted(set(keys))
+            marks = ", ".join("?" * len(keep)) or "''"
+            self._write(f"DELETE FROM vectors WHERE key NOT IN ({marks})", [tuple(keep)])  # noqa: S608 - marks alone
         gone = []
         for (session,) in self._read("SELECT DISTINCT session FROM vectors"):
             there = {each.seq: each.file for each in stages(store, str(session))}
