@@ -39,7 +39,9 @@ def cost(key: str, rounds: int) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     before = _rss_mb()
-    network, _, prepare = open_clip.create_model_and_transforms(NAMES[key], pretrained=None)  # random: see above
+    network, _, prepare = open_clip.create_model_and_transforms(
+        NAMES[key], pretrained=None
+    )  # random: see above
     network.eval()
     rng = np.random.default_rng(0)
     shown = Image.fromarray(rng.integers(0, 256, (*SIZE, 3)).astype(np.uint8)).resize((1024, 576))

@@ -181,9 +181,9 @@ def ours(
             semantic.encoder(deep),
             corpus,
             layout,
-            values,
-            attacked,
-            lambda scores, under: judge(layout, scores, oracle(layout, scores), under),
+            ours=values,
+            ours_attacked=attacked,
+            judge=lambda scores, under: judge(layout, scores, oracle(layout, scores), under),
         )
     if folder:
         sheets.write(folder, corpus, layout, values)

@@ -57,14 +57,22 @@ def joined(layout: Matrix, semantic: Matrix, weight: float) -> Matrix:
 
 
 def variants(
-    made: Encoder, corpus: Corpus, layout: Layout, ours: Matrix, ours_attacked: Mapping[str, Matrix], judge: Judge
+    made: Encoder,
+    corpus: Corpus,
+    layout: Layout,
+    *,
+    ours: Matrix,
+    ours_attacked: Mapping[str, Matrix],
+    judge: Judge,
 ) -> dict[str, Any]:
     """Return the figures of the model alone and of each weight; `ours` are the scores by layout (posts x stages)."""
     stages = rows(made, corpus.folder, layout.stages)
     outputs = [pair.post for pair in layout.pairs]
     alone = rows(made, corpus.folder, layout.posts) @ stages.T
     under = {
-        attack: rows(made, corpus.folder, outputs, attack) @ stages.T if attack != "none" else alone[: len(outputs)]
+        attack: rows(made, corpus.folder, outputs, attack) @ stages.T
+        if attack != "none"
+        else alone[: len(outputs)]
         for attack in ATTACKS
     }
     # Normalised by all stages alike: who is related is what is to be found out, and must not be known here.

@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import time
+
 from tests.peers.web import Asked, Handler
 
 

@@ -1,5 +1,7 @@
 """When the worker stands back: by the recorder's real pulse in a real store, and by what a stream drops."""
 
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +90,13 @@ def test_frames_that_the_stream_drops_hold_it_too(store: SqliteStore, own_home: 
         told.append(asked())
         clock.now += HOLD_S + 1 if told[-1] else 1
     assert told == ["", "", "stream", "", "", "", "stream"], "an OBS that went and came back counts anew"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's way to say it")
+def test_the_worker_comes_last_on_the_processor() -> None:
+    code = "import os; from watch.deep.worker import lower_priority; lower_priority(); print(os.nice(0))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) == 19
 
 
 def test_an_obs_that_is_away_is_no_reason() -> None:

@@ -62,15 +62,17 @@ def home(own_home: Path) -> Path:
 
 
 @pytest.mark.parametrize("absent", [True, False])
-def test_record_check_and_names_load_nothing_heavy(home: Path, absent: bool) -> None:
+def test_record_check_and_names_load_nothing_heavy(home: Path, tmp_path: Path, absent: bool) -> None:
     if not absent and importlib.util.find_spec("torch") is None:
         absent = True  # the same without the extra
-    pictures = home / "in"
+    pictures = tmp_path / "in"
     pictures.mkdir()
     for step in (2, 3):
         cv2.imwrite(str(pictures / f"{step}.png"), drawing(step, 5))
-    code, modules, _ = ran(home, "record", "start", "--source", f"folder:{pictures}", "--once", absent=absent)
-    assert code == 0
+    code, modules, told = ran(
+        home, "record", "start", "--source", f"folder:{pictures}", "--once", absent=absent
+    )
+    assert code == 0, told
     assert not modules & (HEAVY | {"watch"})
     code, modules, told = ran(
         home, "check", str(home / "post.png"), "--session", "all", "--json", absent=absent

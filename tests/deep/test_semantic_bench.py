@@ -25,7 +25,9 @@ def test_content_may_raise_a_score_and_never_lowers_one() -> None:
 
 @pytest.mark.deep
 @pytest.mark.slow
-def test_a_model_is_judged_beside_layout(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_judged_beside_layout(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny.put_in_place(own_home, tmp_path / "model")
     corpus = tmp_path / "corpus"
     corpus.mkdir()
@@ -46,7 +48,12 @@ def test_a_model_is_judged_beside_layout(own_home: Path, tmp_path: Path, monkeyp
     for number in range(24):
         cv2.imwrite(str(corpus / f"no{number}.png"), drawing(900 + number, 6, (240, 320)))
         rows["negatives"].append(
-            {"file": f"no{number}.png", "group": "hard-a", "self_similar_group": "no", "source": f"o/r{number}:x"}
+            {
+                "file": f"no{number}.png",
+                "group": "hard-a",
+                "self_similar_group": "no",
+                "source": f"o/r{number}:x",
+            }
         )
     for name, found in rows.items():
         write(corpus, name, found)

@@ -225,6 +225,16 @@ def test_of_several_models_one_must_be_named(own_home: Path, published: Path) ->
         deep_room.chosen(settings.load())
 
 
+def test_a_kill_while_a_model_is_replaced_leaves_no_second_one(own_home: Path, published: Path) -> None:
+    there = shelf.take_in(own_home, tiny.model(published), {WEIGHTS: published}, pin=False)
+    there.folder.rename(own_home / "models" / shelf.OLD)
+    assert shelf.installed(own_home) == {}
+    again = shelf.take_in(own_home, tiny.model(published), {WEIGHTS: published}, pin=False)
+    assert list(shelf.installed(own_home)) == ["tiny"]
+    shelf.verify(again)
+    assert not (own_home / "models" / shelf.OLD).exists()
+
+
 def test_a_record_that_cannot_be_read_is_no_model(own_home: Path, published: Path) -> None:
     there = shelf.take_in(own_home, tiny.model(published), {WEIGHTS: published}, pin=False)
     (there.folder / manifest.RECORD).write_text("{")

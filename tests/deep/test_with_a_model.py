@@ -101,6 +101,14 @@ def post(tmp_path: Path) -> Path:
 def test_the_second_opinion_is_off_unless_switched_on_and_says_when_it_was_heard(
     studio: Studio, post: Path
 ) -> None:
+    between = []
+    for n in range(4):  # stages that differ by a stroke: layout leaves open which of them it was
+        stage = drawing(3)
+        cv2.line(stage, (20, 200 + 12 * n), (60, 205 + 12 * n), (40, 40, 40), 2, cv2.LINE_AA)
+        between.append(stage)
+    session = studio.store.sessions()[0]
+    studio.draw(session, *between)
+    studio.seal(session)
     run("deep", "run", "--once")
     plain = json.loads(run("check", str(post), "--json").output)
     assert NOTE not in plain["notes"]

@@ -61,6 +61,8 @@ def installed(home: Path) -> dict[str, Installed]:
     """Return the models that are here by id; one whose record cannot be read is left out."""
     found = {}
     for record in sorted((home / FOLDER).glob(f"*/{RECORD}")):
+        if record.parent.name.startswith("."):  # one that was being replaced when the power went
+            continue
         with suppress(SakigakeError):
             each = _read(record)
             found[each.id] = each
