@@ -192,7 +192,7 @@ def _gone(here: shelf.Installed, _: Path) -> None:
 def test_nothing_but_the_checked_weights_makes_an_encoder(
     here: shelf.Installed, own_home: Path, tmp_path: Path, damage: Any
 ) -> None:
-    assert load(here)
+    assert load(here).key == here.key
     damage(here, tmp_path)
     with pytest.raises(VerificationError):
         load(here)
@@ -214,7 +214,7 @@ def test_weights_of_another_network_are_refused(
 ) -> None:
     """The digest fits, since a person brought both: then the tensors do not."""
     weights = tiny.save_weights(tmp_path / WEIGHTS)
-    config = {**tiny.CONFIG, "model_cfg": {**tiny.CONFIG["model_cfg"], **change}}
+    config = {**tiny.CONFIG, "model_cfg": {**tiny.MODEL, **change}}
     there = shelf.take_in(own_home, tiny.model(weights, config=config), {WEIGHTS: weights}, pin=False)
     with pytest.raises(SakigakeError) as refused:
         load(there)

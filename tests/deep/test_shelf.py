@@ -148,7 +148,7 @@ def test_an_unknown_digest_is_pinned_only_by_word(own_home: Path, published: Pat
 
 
 def test_the_key_follows_every_digest(own_home: Path, published: Path, tmp_path: Path) -> None:
-    config = {**tiny.CONFIG, "preprocess_cfg": {**tiny.CONFIG["preprocess_cfg"], "resize_mode": "shortest"}}
+    config = {**tiny.CONFIG, "preprocess_cfg": {**tiny.PREPARED, "resize_mode": "shortest"}}
     keys = []
     other = tmp_path / "other" / WEIGHTS
     other.parent.mkdir()

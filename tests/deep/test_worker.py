@@ -87,7 +87,7 @@ def test_another_model_or_preprocessing_is_computed_anew_and_the_old_goes(
     studio.draw(session, drawing(2), drawing(3))
     studio.seal(session)
     Worker(plan(studio, vectors, encoder, Said())).run(once=True)
-    config = {**tiny.CONFIG, "preprocess_cfg": {**tiny.CONFIG["preprocess_cfg"], "mean": [0.5, 0.5, 0.5]}}
+    config = {**tiny.CONFIG, "preprocess_cfg": {**tiny.PREPARED, "mean": [0.5, 0.5, 0.5]}}
     other = load(tiny.put_in_place(own_home, tmp_path / "again", config=config))
     assert other.key != encoder.key
     assert Worker(plan(studio, vectors, other, Said())).run(once=True).done == 2

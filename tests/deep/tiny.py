@@ -13,19 +13,18 @@ from watch.deep import manifest, shelf
 from watch.deep.manifest import WEIGHTS, Model
 from watch.deep.weights import digest_of
 
-CONFIG = {
-    "model_cfg": {
-        "embed_dim": 32,
-        "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32},
-        "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-    },
-    "preprocess_cfg": {
-        "mean": [0.1, 0.2, 0.3],
-        "std": [0.4, 0.5, 0.6],
-        "interpolation": "bilinear",
-        "resize_mode": "squash",
-    },
+MODEL: dict[str, Any] = {
+    "embed_dim": 32,
+    "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32},
+    "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
 }
+PREPARED: dict[str, Any] = {
+    "mean": [0.1, 0.2, 0.3],
+    "std": [0.4, 0.5, 0.6],
+    "interpolation": "bilinear",
+    "resize_mode": "squash",
+}
+CONFIG: dict[str, Any] = {"model_cfg": MODEL, "preprocess_cfg": PREPARED}
 
 
 def network(seed: int = 0, config: dict[str, Any] | None = None) -> Any:

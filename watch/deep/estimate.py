@@ -61,7 +61,7 @@ def measure(pixels: NDArray[np.uint8]) -> Look:
     scale = SIDE / max(pixels.shape[:2])
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
+    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
     covered = np.linalg.norm(lab - _paper(lab), axis=2) > _PAPER_NEAR
     light = cv2.GaussianBlur(lab[:, :, 0], (0, 0), 0.8)
     closed = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
