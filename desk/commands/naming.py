@@ -110,11 +110,11 @@ def _tell(store: "SqliteStore", session: str, *, as_json: bool) -> None:
     for each in labels:
         by_stage.setdefault(each.seq, []).append(each)
     if as_json:
-        rows = [{"stage": seq, **labels_json(each)} for seq, each in by_stage.items()]
+        rows = [{"stage": seq, **labels_json(names)} for seq, names in by_stage.items()]
         click.echo(json.dumps({"schema_version": 1, "session": session, "stages": rows}, ensure_ascii=False))
         return
-    for seq, each in by_stage.items():
-        told = words.text("deep.name.comma").join(said_by(one) for one in sorted(each, key=_rank))
+    for seq, names in by_stage.items():
+        told = words.text("deep.name.comma").join(said_by(one) for one in sorted(names, key=_rank))
         click.echo(words.text("deep.name.row", stage=seq, told=told))
     click.echo(words.text("deep.name.note" if labels else "deep.name.none"))
 

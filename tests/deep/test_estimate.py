@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from bench import stage_names
 from sakigake.errors import UsageError
 from sakigake.labels import STEPS
-from tests.deep.studio import drawing
+from tests.deep.studio import Pixels, drawing
 from watch.deep.estimate import estimate, measure
 
 
@@ -55,7 +55,7 @@ def test_paint_without_lines_goes_its_own_way() -> None:
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
 @settings(max_examples=25, deadline=None)
-def test_any_picture_gets_a_step_and_a_confidence(pixels: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_any_picture_gets_a_step_and_a_confidence(pixels: Pixels) -> None:
     made = estimate(pixels)
     assert made.label in STEPS
     assert 0 <= made.confidence <= 1

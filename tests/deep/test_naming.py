@@ -14,6 +14,7 @@ from sakigake.errors import SakigakeError
 from sakigake.labels import ESTIMATE, PERSON, STEPS, shown
 from tests.deep.studio import Studio, drawing
 from watch.deep import naming
+from watch.deep.encoder import Rows
 from watch.deep.naming import Judge, name_session, prompts
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -39,7 +40,7 @@ class TwoWays:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def texts(self, lines: list[str]) -> np.ndarray:  # type: ignore[type-arg]
+    def texts(self, lines: list[str]) -> Rows:
         self.asked += lines
         known = {
             line: at for at, step in enumerate(STEPS) for lang in ("en", "ja") for line in prompts(lang)[step]

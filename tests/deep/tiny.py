@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from sakigake.settings import Settings
 from watch.deep import manifest, shelf
 from watch.deep.manifest import WEIGHTS, Model
 from watch.deep.weights import digest_of
@@ -97,10 +96,3 @@ def put_in_place(home: Path, folder: Path, seed: int = 0, **given: Any) -> shelf
     """Make a model and take it in."""
     weights = save_weights(folder / WEIGHTS, seed, given.get("config"))
     return shelf.take_in(home, model(weights, **given), {WEIGHTS: weights}, pin=False)
-
-
-def settings(home: Path) -> Settings:
-    """Return the settings of a home."""
-    from sakigake import settings as loading
-
-    return loading.load(home)
