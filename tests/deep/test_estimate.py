@@ -46,7 +46,7 @@ def test_paint_without_lines_goes_its_own_way() -> None:
     for _ in range(14):
         spot = [int(v) for v in rng.integers((60, 60), (420, 300))]
         cv2.circle(blotches, spot, int(rng.integers(30, 70)), [int(v) for v in rng.integers(40, 220, 3)], -1)
-    loose = cv2.GaussianBlur(blotches, (0, 0), 6)
+    loose = np.asarray(cv2.GaussianBlur(blotches, (0, 0), 6), np.uint8)
     first = estimate(loose)
     assert first.label in {"color_rough", "flats", "shading", "finishing"}
     order = [estimate(each).label for each in (loose, drawing(2), drawing(0), drawing(4))]
