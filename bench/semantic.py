@@ -16,6 +16,7 @@ from sakigake import settings
 from watch.compare.measures import Matrix
 from watch.deep import shelf
 from watch.deep.encoder import Encoder, load
+from watch.deep.manifest import RECORD
 
 # What one deviation of the semantic score counts on the scale of the others (powers of ten).
 WEIGHTS = (0.25, 0.5, 1.0)
@@ -28,7 +29,7 @@ Judge = Callable[[Matrix, Mapping[str, Matrix]], dict[str, Any]]
 def encoder(model: str) -> Encoder:
     """Return the model that is to be judged, checked first; raises SakigakeError."""
     folder = Path(model)
-    if (folder / shelf.RECORD).is_file():
+    if (folder / RECORD).is_file():
         return load(shelf.get(folder.parent.parent, folder.name))
     return load(shelf.get(settings.load().home, model))
 
