@@ -73,7 +73,7 @@ def real(size: tuple[int, int], interval: str, seconds: float) -> dict[str, Any]
         stop = threading.Event()
         artist = threading.Thread(target=paint, args=(painter, stop, 2.0))
         with Recording(Path(home), "--source", "screen", "--interval", interval, display=server.name) as run:
-            run.wait_for("stage")
+            run.wait_for("stage", timeout=120)  # a busy machine takes long to begin
             artist.start()
             before, began = cpu_s(run.process.pid), time.monotonic()
             samples = []

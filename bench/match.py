@@ -141,9 +141,12 @@ def oracle(layout: Layout, values: Matrix) -> dict[str, float]:
 
 
 def ours(
-    corpus: Corpus, layout: Layout, folder: Path | None, jobs: int
+    corpus: Corpus, layout: Layout, folder: Path | None, jobs: int, deep: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return our figures and what comparing costs; sheets of misses and alarms go to `folder`, if any."""
+    """Return our figures and what comparing costs; sheets of misses and alarms go to `folder`, if any.
+
+    `deep` names a picture-and-text model that is to be judged beside layout.
+    """
     cohort, calibration = cohorts.load(), calibrations.load()
     files = sorted({*layout.posts, *layout.stages})
     views = dict(zip(files, all_views(corpus, files, jobs=jobs), strict=True))
@@ -171,6 +174,17 @@ def ours(
         result["ladder"][f"{strength:.1f}"] = {"posts": len(posts)} | {
             f"tpr_{level}": rate(true >= least) for level, least in levels.items()
         }
+    if deep:
+        from bench import semantic  # noqa: PLC0415 - torch
+
+        result["deep"] = semantic.variants(
+            semantic.encoder(deep),
+            corpus,
+            layout,
+            ours=values,
+            ours_attacked=attacked,
+            judge=lambda scores, under: judge(layout, scores, oracle(layout, scores), under),
+        )
     if folder:
         sheets.write(folder, corpus, layout, values)
     result["refused"] = {
@@ -219,11 +233,12 @@ def main() -> int:
     parser.add_argument(
         "--sheets", type=Path, help="write sheets of the worst misses and alarms to this folder"
     )
+    parser.add_argument("--deep", default="", metavar="MODEL", help="judge this model beside layout")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     corpus = read(options.corpus)
     layout = lay_out(corpus, loose=options.loose)
-    figures, spent = ours(corpus, layout, options.sheets, options.jobs)
+    figures, spent = ours(corpus, layout, options.sheets, options.jobs, options.deep)
     peers: dict[str, Any] = {}
     for name, describe in available().items():
         outputs = [pair.post for pair in layout.pairs]
@@ -280,6 +295,10 @@ def show(result: Mapping[str, Any]) -> None:
         + " ".join(f"{key} {row['tpr_some']}/{row['tpr_strong']}" for key, row in result["ladder"].items())
     )
     print(f"cost {result['cost']}")
+    if "deep" in result:
+        from bench import semantic  # noqa: PLC0415 - torch
+
+        semantic.show(result["deep"])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ COMMANDS = {
     "share": ("desk.commands.share", "share", "cli.share"),
     "verify": ("desk.commands.verify", "verify", "cli.verify"),
     "witness": ("desk.commands.witness", "witness", "cli.witness"),
+    "models": ("desk.commands.models", "models", "cli.models"),
+    "deep": ("desk.commands.deep", "deep", "cli.deep"),
     "key": ("desk.commands.key", "key", "cli.key"),
     "config": ("desk.commands.config", "config", "cli.config"),
     "selftest": ("desk.commands.selftest", "selftest", "cli.selftest"),

@@ -22,3 +22,12 @@ def watch_parts() -> Iterator[None]:
         yield
     except ImportError as error:
         raise UsageError("watch-missing", part=error.name or str(error)) from error
+
+
+@contextmanager
+def deep_parts() -> Iterator[None]:
+    """Put around every import of what needs the extra `deep`; raises UsageError (`deep-missing`) without it."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError("deep-missing", part=error.name or str(error)) from error

@@ -17,9 +17,10 @@ from sakigake.model import Finding, Interval, Likeness, Order, Session
 from sakigake.store.protocol import Store
 from sakigake.timeline.reading import is_forgotten, picture_bounds, stages
 from watch.compare import calibration, cohort, engine
-from watch.compare.attribute import attribute, copies
+from watch.compare.attribute import Attribution, attribute, copies
 from watch.compare.calibration import Calibration
 from watch.compare.measures import Matrix
+from watch.compare.opinion import Ranked, SecondOpinion
 from watch.compare.own import Own
 from watch.sanitise import load_picture
 
@@ -128,8 +129,11 @@ def compare(
     *,
     own: Own | None = None,
     among: int | None = None,
+    rank: SecondOpinion | None = None,
 ) -> Finding:
     """Compare a decoded post with every stage of `recorded`; `digest` is the SHA-256 of its file.
+
+    `rank` may choose which of the stages that fit nearly as well is named; it decides nothing else.
 
     `among` is how many stages there are when `recorded` are only those sessions that a shortlist named: an accident had
     as many chances as there are stages, so all of them are charged for and counted as compared.
@@ -155,7 +159,8 @@ def compare(
     place = attribute(best.surprise, best.same)
     part, spot = best.part(place.best)
     surprise = float(best.surprise[place.best])
-    likeness = part.known.level(surprise, total)
+    known = part.known
+    likeness = known.level(surprise, total)
     found = likeness is not Likeness.NONE
     timeline = best.timeline
     # The claim rests on the whole range of fitting stages.
@@ -163,6 +168,11 @@ def compare(
     earliest = best.earliest(total, first)
     draft = picture_bounds(store, timeline.session.id, earliest, first, last) if found else Interval()
     order, order_reason = _order(draft, posted) if found else (Order.UNCLEAR, "no-likeness")
+    chosen, scores = place.best, part.match.scores(spot)
+    if ranked := _ranked(rank, post, best, place) if found else None:
+        chosen = place.first + ranked.place
+        part, spot = best.part(chosen)
+        scores = (*part.match.scores(spot), ranked.score)
     return Finding(
         session=timeline.session.id,
         order=order,
@@ -171,20 +181,29 @@ def compare(
         likeness_reason="",
         post=posted,
         draft=draft,
-        claimed=timeline.claimed[place.best] if found else None,
-        stage=timeline.numbers[place.best] if found else None,
+        claimed=timeline.claimed[chosen] if found else None,
+        stage=timeline.numbers[chosen] if found else None,
         first_stage=first if found else None,
         last_stage=last if found else None,
         earliest=earliest if found else None,
         view=part.match.names[part.match.views[spot]],
         part=astuple(window) if (window := part.match.window(spot)) else None,
         compared=total,
-        scores=part.match.scores(spot),
-        counts=part.known.count(surprise),
-        fingerprint_version=timeline.descriptors[place.best].version,
+        scores=scores,
+        counts=known.count(surprise),
+        fingerprint_version=timeline.descriptors[chosen].version,
         post_digest=digest,
-        notes=(SHORTLISTED,) if total > read_whole else (),
+        notes=((SHORTLISTED,) if total > read_whole else ()) + ((rank.note,) if rank and ranked else ()),
     )
+
+
+def _ranked(rank: SecondOpinion | None, post: Seen, best: _Compared, place: Attribution) -> Ranked | None:
+    """Ask for a second opinion on the stages that fit nearly as well; a plain copy needs none."""
+    if rank is None or best.same.size or place.first == place.last:
+        return None
+    inside = slice(place.first, place.last + 1)
+    timeline = best.timeline
+    return rank.choose(post.pixels, timeline.session.id, timeline.numbers[inside], best.surprise[inside])
 
 
 def read(store: Store, session: Session) -> Timeline:

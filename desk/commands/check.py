@@ -78,7 +78,7 @@ def check(  # noqa: PLR0917 - click passes by name
     # What somebody states by hand comes before what a link says.
     time = given.time if stated == Interval() else None
     with progress.busy("check"):
-        finding, pixels = _compare(store, sessions, given, time, stated, own, loaded.home)
+        finding, pixels = _compare(store, sessions, given, time, stated, own, loaded)
     _tell(finding, time, as_json=as_json)
     if picture_of and finding.likeness in ALIKE:
         from watch.explaining import gathering, letters, single
@@ -129,7 +129,7 @@ def _compare(  # noqa: PLR0917 - a step of the command above
     time: "PostTime | None",
     stated: "Interval",
     own: Any,
-    home: Path,
+    loaded: "Settings",
 ) -> "tuple[Finding, Any]":
     from hashlib import sha256
 
@@ -142,8 +142,13 @@ def _compare(  # noqa: PLR0917 - a step of the command above
     posted = deciding(time) if time else stated
     timelines = [read(store, each) for each in sessions]
     post = Seen(pixels)
-    finding = compare(store, timelines, post, posted, digest, own=own)
-    finding = pdqlist.with_lists(finding, pdqlist.load(home), post)
+    rank = None
+    if loaded.section("deep")["rerank"]:
+        from desk import deep_room
+
+        rank = deep_room.second_opinion(loaded, store)
+    finding = compare(store, timelines, post, posted, digest, own=own, rank=rank)
+    finding = pdqlist.with_lists(finding, pdqlist.load(loaded.home), post)
     return (with_claims(finding, time) if time else finding), pixels
 
 

@@ -89,7 +89,20 @@ def forget_last(configuration: "Settings", last_s: float) -> tuple[int, int]:
         if stamped:
             raise errors.NotFoundError("forget-stamped", stamped=stamped)
         raise errors.NotFoundError("forget-nothing")
+    _forget_vectors(configuration)
     return count, stamped
+
+
+def _forget_vectors(configuration: "Settings") -> None:
+    """Remove what a model made of the pictures that were forgotten."""
+    if not (configuration.home / "deep.db").is_file():
+        return
+    from sakigake.store.sqlite import SqliteStore
+    from watch.deep.vectors import Vectors
+
+    vectors = Vectors(configuration.home)
+    vectors.sweep(SqliteStore(configuration.database))
+    vectors.close()
 
 
 def at_rest(configuration: "Settings", last_s: float) -> tuple[int, int]:

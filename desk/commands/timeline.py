@@ -11,6 +11,7 @@ from desk.answering import answer, told
 from desk.answering import as_json as json_option
 from desk.commands.hashes import hashes
 from desk.commands.timeline_names import labels, merge, rename
+from desk.commands.naming import find_stages, labels_json, name
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session
@@ -18,6 +19,7 @@ from sakigake.phrases import cause, span
 
 if TYPE_CHECKING:
     from sakigake.anchor.queue import Drained
+    from sakigake.labels import StageLabel
     from sakigake.settings import Settings
     from sakigake.timeline.widths import Ends, Summary
 
@@ -33,7 +35,7 @@ def timeline() -> None:
     """List and show sessions."""
 
 
-for command in (hashes, rename, merge, labels):
+for command in (hashes, rename, merge, labels, name, find_stages):
     timeline.add_command(command)
 
 
@@ -107,6 +109,7 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
     intervals = entry_bounds(store, found.id, [entry.seq for entry in shown])
     counts = _counts(store, found)
     ends = widths.ends(store, found.id, intervals)
+    named = _named(store, found.id)
     if as_json:
         rows = [
             {
@@ -120,6 +123,7 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
                 "not_after_by": ends[entry.seq].after,
                 "info": entry.info,
                 **({"forgotten": True} if entry.seq in forgotten else {}),
+                **(labels_json(named[entry.seq]) if entry.seq in named else {}),
             }
             for entry in shown
         ]
@@ -131,6 +135,7 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
         kind = words.table(words.language()).get(f"report.event.{entry.type.value}", entry.type.value)
         if entry.type is EntryType.STAGE:
             kind = words.text("timeline.forgotten" if entry.seq in forgotten else "timeline.stage")
+            kind += _called(named.get(entry.seq, []))
         else:
             kind += cause(entry.info)
         claimed = words.text("report.claimed", when=iso(from_ms(entry.wall)))
@@ -143,6 +148,25 @@ def show(session: str, everything: bool, wide: bool, as_json: bool) -> None:
             _tell_ends(widths.width_s(intervals[entry.seq]), ends[entry.seq])
     if wide:
         _tell_widths(widths.summary(intervals.values()))
+
+
+def _named(store: Any, session: str) -> "dict[int, list[StageLabel]]":
+    found: dict[int, list[StageLabel]] = {}
+    for each in store.labels(session):
+        found.setdefault(each.seq, []).append(each)
+    return found
+
+
+def _called(labels: "list[StageLabel]") -> str:
+    """Return what a stage is called, in brackets with who says so; empty for one without a name."""
+    from sakigake.labels import shown
+
+    chosen = next(iter(shown(labels).values()), None)
+    if chosen is None:
+        return ""
+    from desk.deep_room import said_by
+
+    return words.text("deep.label.brackets", told=said_by(chosen))
 
 
 def _tell_ends(width: float | None, ends: "Ends") -> None:

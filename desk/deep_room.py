@@ -1,0 +1,84 @@
+"""What the commands of the deep room share: its settings, the model that is to be used, the encoder."""
+
+from typing import TYPE_CHECKING, Any
+
+from sakigake import words
+from sakigake.errors import ConfigError, NotFoundError
+from sakigake.labels import STEPS, StageLabel
+from sakigake.settings import Settings
+from watch.deep import manifest, shelf
+
+if TYPE_CHECKING:
+    from sakigake.store.protocol import Store
+    from watch.deep.encoder import Encoder
+    from watch.deep.rerank import Reranker
+
+MOST_SHOWN = 60
+
+
+def section(settings: Settings) -> dict[str, Any]:
+    """Return the settings of the room."""
+    return settings.section("deep")
+
+
+def models(settings: Settings) -> dict[str, manifest.Model]:
+    """Return every model that is known; raises ConfigError for a manifest of one's own with a fault."""
+    return manifest.load(str(section(settings)["manifest"]))
+
+
+def chosen(settings: Settings) -> shelf.Installed:
+    """Return the model that is to be used; raises NotFoundError when none is here, ConfigError when none is named."""
+    here = shelf.installed(settings.home)
+    named = str(section(settings)["model"])
+    if named:
+        if named not in here:
+            raise NotFoundError("deep-model-absent", name=named)
+        return here[named]
+    if not here:
+        raise NotFoundError("deep-no-model")
+    if len(here) > 1:
+        raise ConfigError("deep-which-model", names=", ".join(here))
+    return next(iter(here.values()))
+
+
+def is_there(settings: Settings) -> bool:
+    """Say whether a model is here to be used, so that what is only beside the rest can be left out without a word."""
+    here, named = shelf.installed(settings.home), str(section(settings)["model"])
+    return named in here if named else len(here) == 1
+
+
+def encoder(settings: Settings, *, threads: int | None = None) -> "Encoder":
+    """Return the model that is to be used, checked and loaded; raises as `watch.deep.encoder.load` and `chosen` do."""
+    model = chosen(settings)
+    manifest.require_extra()
+    from watch.deep.encoder import load  # noqa: PLC0415 - torch
+
+    return load(model, threads=threads)
+
+
+def second_opinion(settings: Settings, store: "Store") -> "Reranker":
+    """Return what re-ranks stages that fit a post nearly as well; raises as `encoder` does.
+
+    Who switched it on is told when it cannot be given: a setting that does nothing without a word is worse than none.
+    """
+    loaded = encoder(settings)
+    from watch.deep.rerank import Reranker  # noqa: PLC0415 - as above
+    from watch.deep.vectors import Vectors  # noqa: PLC0415
+
+    vectors = Vectors(settings.home)
+    vectors.sweep(store, [loaded.key])
+    return Reranker(store, loaded, vectors)
+
+
+def label_text(label: str, lang: str | None = None) -> str:
+    """Return a stage's name in words: that of a step, or what somebody wrote."""
+    return words.text(f"deep.stage.{label}", lang) if label in STEPS else label
+
+
+def said_by(label: StageLabel, lang: str | None = None) -> str:
+    """Return a name with who says so and how surely."""
+    name = label_text(label.label, lang)
+    if label.confidence is None:
+        return words.text("deep.label.person", lang, name=name)
+    key = "deep.label.model" if label.source == "model" else "deep.label.estimate"
+    return words.text(key, lang, name=name, percent=f"{100 * label.confidence:.0f}")
