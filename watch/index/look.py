@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from sakigake import resources
 from sakigake.errors import ConfigError
-from sakigake.fingerprint import layout_map
-from sakigake.fingerprint.layout_map import SIZE, is_plain, mirror_stem, quantise, run, square_v1, stem_v1
+from sakigake.fingerprint.frame import SIDE, cut, enclosed
+from sakigake.fingerprint.layout_map import is_plain
 from sakigake.fingerprint.vector import VERSION
-from sakigake.fingerprint.views import Floats, Pixels, check_pixels
+from sakigake.fingerprint.views import Floats, Pixels, check_pixels, within
 from watch.compare import cohort
-from watch.compare.engine import shown
-from watch.index import coding
+from watch.index import coding, quick
 
 LEAST_SIDE = 192  # the shorter side of what is looked at is at least this, where the post has it
 
@@ -73,14 +72,25 @@ def first_look(pixels: Pixels) -> Look:
 
     A view of one colour is left out; of a blank picture nothing is left.
     """
-    small = shrunk(pixels)
-    squares = [square for square in map(square_v1, shown(small).values()) if not is_plain(square)]
+    squares = [square for square in map(quick.square, _shown(shrunk(pixels))) if not is_plain(square)]
     if not squares:
         none = np.zeros(0, np.float32)
         return Look(np.zeros((0, coding.FINE), np.float32), none, none)
-    stems = np.stack([stem_v1(square) for square in squares])
-    maps = run(np.concatenate([stems, mirror_stem(stems)]), layout_map.load())
-    return look_at(np.frombuffer(b"".join(map(quantise, maps)), np.int8).reshape(-1, SIZE))
+    return look_at(quick.both(squares))
+
+
+def _shown(pixels: Pixels) -> list[Pixels]:
+    """Return a small picture as it is, and without its frame, or else its margins, when it has any, as engine.shown does."""
+    height, width = pixels.shape[:2]
+    scale = SIDE / max(height, width)
+    small = np.asarray(quick.resized(pixels, (max(16, round(width * scale)), max(16, round(height * scale)))), np.int16)
+    if (inside := enclosed(small)) is not None:
+        return [pixels, cut(pixels, *inside)]
+    rows, columns = small.shape[:2]
+    if (inside := within(small)) is not None and inside != (0, rows, 0, columns):
+        top, bottom, left, right = inside
+        return [pixels, cut(pixels, top / rows, bottom / rows, left / columns, right / columns)]
+    return [pixels]
 
 
 def look_at(maps: NDArray[np.int8]) -> Look:
