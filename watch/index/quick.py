@@ -10,7 +10,6 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sakigake.fingerprint import layout_map
 from sakigake.fingerprint.colour import box_mean, oklab
@@ -82,9 +81,7 @@ def stem(small: Pixels) -> Floats:
     np.subtract(1, away, out=away)
     np.maximum(away, 0, out=away)
     away *= saturated
-    means = cv2.resize(
-        away.reshape(-1, SQUARE), (STEM_SIDE, _BINS * STEM_SIDE), interpolation=cv2.INTER_AREA
-    )
+    means = cv2.resize(away.reshape(-1, SQUARE), (STEM_SIDE, _BINS * STEM_SIDE), interpolation=cv2.INTER_AREA)
     made = np.empty((STEM_CHANNELS, STEM_SIDE, STEM_SIDE), np.float32)
     made[:_BINS] = np.asarray(means, np.float32).reshape(_BINS, STEM_SIDE, STEM_SIDE)
     np.sqrt(made[:_BINS], out=made[:_BINS])
@@ -118,7 +115,7 @@ def _convolved(values: Floats, layer: _Layer) -> Floats:
         height, width = height // layer.stride, width // layer.stride
         # In a row of cells the places under one row of the kernel lie side by side: one copy of all of them each.
         whole, line, cell, one = padded.strides
-        windows: NDArray[np.float32] = np.lib.stride_tricks.as_strided(
+        windows: Floats = np.lib.stride_tricks.as_strided(
             padded,
             (count, height, width, size, size * depth),
             (whole, line * layer.stride, cell * layer.stride, line, one),
@@ -132,9 +129,7 @@ def _convolved(values: Floats, layer: _Layer) -> Floats:
     return np.maximum(made, 0, out=made) if layer.rectified else made
 
 
-def both(squares: list[Pixels]) -> NDArray[np.int8]:
-    """Return the layout maps (2n x 3,072) of squares and of their mirror images, as they are stored."""
+def both(squares: list[Pixels]) -> Floats:
+    """Return the layout maps (2n x 3,072) of squares and of their mirror images."""
     stems = np.stack([stem(each) for each in squares])
-    found = maps(np.concatenate([stems, mirror_stem(stems)])).reshape(2 * len(squares), -1)
-    peaks = np.abs(found).max(axis=1, keepdims=True)
-    return np.asarray(np.rint(found * (127 / np.maximum(peaks, 1e-9))), np.int8)
+    return maps(np.concatenate([stems, mirror_stem(stems)])).reshape(2 * len(squares), -1)
