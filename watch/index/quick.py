@@ -68,8 +68,8 @@ def stem(small: Pixels) -> Floats:
     """Return what the net sees of a 128 x 128 BGR square, 9 x 32 x 32, as layout_map.stem_v1 does."""
     lab = oklab(small)
     smooth = cv2.GaussianBlur(lab, (0, 0), _SIGMA)
-    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3)
-    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3)
+    across = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3), np.float32)
+    down = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3), np.float32)
     xx, yy, xy = (_products(one, other) for one, other in ((across, across), (down, down), (across, down)))
     strength = np.sqrt(xx + yy)
     median = np.partition(strength.ravel(), strength.size // 2)[strength.size // 2]

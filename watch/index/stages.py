@@ -23,8 +23,8 @@ from watch.index.search import nearest
 
 # So many of the nearest codes of each view are looked at again by their fine rows. The farthest that a true one was among 10,000
 # key stages, of those that a comparison calls alike, was the 25th (docs/index-and-scale.md).
-LEAST_LOOKED_AT, LOOKED_AT = 100, 500
-_MORE = 0.35  # with so high a power of the number of rows: 100 of ten thousand, 500 of a million
+LEAST_LOOKED_AT, LOOKED_AT = 250, 500
+_MORE = 0.3  # with so high a power of the number of rows: 250 of ten thousand, 500 of a hundred thousand
 _FEW_ROWS = 10_000
 _PIECE = 1 << 16  # rows that are copied from the old file at a time
 _REWRITE = 2000  # rows that are newer than the file before it is written again
@@ -51,7 +51,8 @@ class _Work:
 
 def looked_at(rows: int) -> int:
     """Return how many of the nearest of so many codes are looked at by their fine rows."""
-    return round(min(LOOKED_AT, LEAST_LOOKED_AT * max(1.0, rows / _FEW_ROWS) ** _MORE))
+    more: float = max(1.0, rows / _FEW_ROWS) ** _MORE
+    return round(min(LOOKED_AT, LEAST_LOOKED_AT * more))
 
 
 class StageIndex:
