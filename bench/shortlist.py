@@ -11,6 +11,7 @@ are nearer. Gate: the share of unrelated posts that comes through, against stage
 """
 
 import argparse
+import io
 import json
 import math
 import sys
@@ -22,15 +23,17 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from bench import many_works
 from bench.protocol import ATTACKS, Corpus, Pair, attacked, digest, picture, read, stage_fingerprint
 from sakigake.fingerprint.vector import Descriptors, fingerprint_v2, unpack
+from watch import decoder
 from watch.compare import calibration, cohort, engine
 from watch.compare.measures import COLOURS, EDGES, LAYOUT, rows_of
 from watch.index import coding, recorded
-from watch.index.look import Look, look_at
-from watch.index.stages import LOOKED_AT
+from watch.index.look import LEAST_SIDE, Look, first_look
+from watch.index.stages import looked_at
 
 STAGES = 10_000
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -100,6 +103,16 @@ def codes() -> dict[str, Code]:
     }
 
 
+def small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what the decoding child makes of a post, a JPEG of quality 90, for the first look."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1])).save(file, "JPEG", quality=90)
+    made = decoder.open_picture(file.getvalue(), LEAST_SIDE)
+    by = decoder.factor(made.size, LEAST_SIDE)
+    width, height = (side // by for side in made.size)
+    return np.frombuffer(b"".join(decoder.strips(made, by)), np.uint8).reshape(height, width, 3)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
     """One post: the pair it belongs to, its views' rows, its first look, what a comparison with its true stage says."""
@@ -115,15 +128,16 @@ def queries(corpus: Corpus, attack: str, stages: Mapping[str, Descriptors]) -> l
     others, known = cohort.load(), calibration.load()
     found = []
     for pair in corpus.pairs:
-        views = engine.post_views(attacked(picture(corpus.folder / pair.post), attack, pair.post))
+        pixels = attacked(picture(corpus.folder / pair.post), attack, pair.post)
+        views = engine.post_views(pixels)
         kept, reason = engine.comparable(views)
         surprise = -math.inf
         if not reason:
             gallery = engine.gallery([stages[pair.stage]], others)
             surprise = float(engine.match(kept, gallery, others, known).surprise[0])
         seen = list(views.values())
-        look = look_at(np.stack([each.layout for each in seen]))
-        found.append(Query(pair, rows(seen) | {"fine": look.values}, look, surprise))
+        look = first_look(small(pixels))
+        found.append(Query(pair, rows(seen) | {"fine": described(seen)}, look, surprise))
     return found
 
 
@@ -184,7 +198,9 @@ def _loss(  # noqa: PLR0917 - five columns of one table
 ) -> dict[str, float]:
     alike = surprise - max(0.0, math.log10(size / calibration.load().stages)) >= some
     times = size / STAGES
-    listed = ((by_code * times < LOOKED_AT) | (size <= LOOKED_AT)) & (by_fine * times < recorded.SHORTLIST)
+    listed = ((by_code * times < looked_at(size)) | (size <= looked_at(size))) & (
+        by_fine * times < recorded.SHORTLIST
+    )
     through = own >= recorded.least(size)
     return {
         "alike": round(float(alike.mean()), 3),
@@ -202,9 +218,7 @@ def gate(corpus: Corpus, stages: Stages, fine: NDArray[np.int8]) -> dict[str, fl
     posts = sorted((each.file for each in corpus.negatives if digest(each.file) % 2), key=digest)[:UNRELATED]
     best = []
     for file in posts:
-        look = look_at(
-            np.stack([each.layout for each in engine.post_views(picture(corpus.folder / file)).values()])
-        )
+        look = first_look(small(picture(corpus.folder / file)))
         mine, kin = corpus.families.get(file, file), group.get(file, file)
         others = [
             at

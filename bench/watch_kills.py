@@ -55,6 +55,7 @@ class World:
     unrelated: list[bytes]
     keys: Counter[str] = field(default_factory=Counter)
     asked: int = 0  # pictures, in this life
+    ever: set[str] = field(default_factory=set)  # asked for, in any life
     asking: threading.Condition = field(default_factory=threading.Condition)
     hold: threading.Event = field(default_factory=threading.Event)
     inside: threading.Event = field(default_factory=threading.Event)
@@ -86,10 +87,12 @@ class World:
                 self.wfile.write(body)
 
             def do_GET(self) -> None:
+                name = self.path.rsplit("/", 1)[1].partition("@")[0]
                 with world.asking:
                     world.asked += 1
+                    world.ever.add(name)
                     world.asking.notify_all()
-                self._answer(world.picture(self.path.rsplit("/", 1)[1].partition("@")[0]))
+                self._answer(world.picture(name))
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
@@ -223,10 +226,12 @@ def run(kills: int, posts: int, seed: int, home: Path) -> dict[str, Any]:
             in_window = kill % 3 == 2
             world.inside.clear()
             world.released.clear()
-            world.asked = 0
+            world.asked, left = 0, len(ids) - len(world.ever)
             life = Life(home)
             assert life.begun.wait(START_S), "the watcher does not start"
-            world.wait_asked(rng.randint(0, MOST_IN_WINDOW if in_window else MOST_ASKED))
+            most = rng.randint(0, MOST_IN_WINDOW if in_window else MOST_ASKED)
+            # No more than will be asked for: what was in work at the last kill may be asked again, the rest will be.
+            world.wait_asked(min(most, left))
             if in_window:
                 world.hold.set()
                 window += world.inside.wait(WINDOW_S)

@@ -1,15 +1,14 @@
 """The recorder's pulse: what `status` and `stop` in other processes know of it. They meet only in the store."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
+from sakigake import pulse
 from sakigake.store.protocol import Store
 
 PULSE = "record.pulse"
 STOP = "record.stop"
 SOURCE = "record.source"
-EVERY_S = 5.0
 FRESH_INTERVALS = 3
 
 
@@ -51,26 +50,21 @@ class Pulse:
 
     def put(self, store: Store) -> None:
         """Leave the pulse in the store; raises SakigakeError."""
-        store.put_state(PULSE, json.dumps(asdict(self)))
+        pulse.put(store, PULSE, self)
 
     @classmethod
     def read(cls, store: Store) -> "Pulse | None":
         """Return the pulse last left; None when there is none that this version can read."""
-        raw = store.state(PULSE)
-        try:
-            return cls(**json.loads(raw)) if raw else None
-        except (ValueError, TypeError):
-            return None
+        return pulse.read(store, PULSE, cls)
 
     def judge(self, now_ms: int, *, running: bool) -> State:
         """Say what the recorder is doing; `running` is whether a process holds the recorder's lock."""
         if not running:
             return State.NOT_RECORDING
-        limit_ms = (max(self.interval_s * FRESH_INTERVALS, 0) + EVERY_S * 2) * 1000
-        # A clock set back since makes the pulse look as if it came from the future: that is no sign of health.
+        limit_ms = (max(self.interval_s * FRESH_INTERVALS, 0) + pulse.EVERY_S * 2) * 1000
         # In a pause nothing is looked at, so only the pulse itself must be fresh.
         moments = (self.beat_ms,) if self.paused else (self.beat_ms, self.good_ms)
-        fresh = all(-limit_ms <= now_ms - moment <= limit_ms for moment in moments)
+        fresh = pulse.fresh(now_ms, moments, limit_ms)
         if self.trouble or not fresh:
             return State.STALE
         return State.PAUSED if self.paused else State.RECORDING

@@ -10,7 +10,7 @@ from capture.elapsed import Elapsed
 from capture.look import Looker, Say
 from capture.orders import HALT, PAUSE, Orders, flags
 from capture.pacer import SECOND
-from capture.pulse import EVERY_S, STOP, Pulse
+from capture.pulse import STOP, Pulse
 from capture.ticker import Ticker
 from capture.writer import Writer
 from sakigake.anchor.queue import NOT_TRUSTED
@@ -18,6 +18,7 @@ from sakigake.anchor.thread import AnchorEvent
 from sakigake.clock import to_ms
 from sakigake.errors import SakigakeError
 from sakigake.model import EntryType, Session
+from sakigake.pulse import EVERY_S
 from sakigake.settings import Settings
 from sakigake.store.protocol import Store
 

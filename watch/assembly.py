@@ -14,6 +14,7 @@ from watch import clipboard, retention
 from watch.alerts.receivers import configured, require_known
 from watch.compare.own import Own
 from watch.decoding import DecoderPool
+from watch.evidence import screenshot
 from watch.evidence.keeper import EvidenceKeeper
 from watch.fetch.client import Fetcher
 from watch.fetch.connect import open_socket
@@ -52,7 +53,8 @@ def assembled(
 ) -> Iterator[Plan]:
     """Give the plan of a watcher and let go of its parts at the end.
 
-    Raises NotFoundError when nothing was recorded, and ConfigError.
+    Raises NotFoundError when nothing was recorded, or no browser is there for the screenshots that the settings ask for, and
+    ConfigError.
     """
     if not settings.database.is_file():
         raise NotFoundError("nothing-recorded")
@@ -67,7 +69,8 @@ def assembled(
         pool = stack.enter_context(DecoderPool(_workers(table, "decoders")))
         works = stack.enter_context(closing(RecordedWorks(records, settings.home, own)))
         in_ledger: set[str] = set()
-        keeper = stack.enter_context(closing(EvidenceKeeper(settings, in_ledger.add)))
+        camera = _camera(settings)
+        keeper = stack.enter_context(closing(EvidenceKeeper(settings, in_ledger.add, camera=camera)))
 
         def make(row: SourceRow) -> PostSource:
             return make_source(row.id, row.kind, row.config, net)
@@ -105,6 +108,14 @@ def assembled(
             queue=int(table["queue"]),
             keep_days=float(table["keep_days"]),
         )
+
+
+def _camera(settings: Settings) -> Callable[[str], bytes] | None:
+    """Return what takes pictures of pages when the settings ask for it; raises NotFoundError when no browser is there."""
+    if settings.section("watch")["screenshots"] is not True:
+        return None
+    guard, browser = Guard.of(_trusted(settings)), screenshot.find_browser()
+    return lambda url: screenshot.take(url, guard, browser=browser)
 
 
 def _trusted(settings: Settings) -> tuple[str, ...]:

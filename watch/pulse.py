@@ -1,15 +1,14 @@
 """The watcher's pulse: what `status` in another process, and later a page, can know of it. They meet in the store only."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
+from sakigake import pulse
 from watch.store.protocol import WatchStore
 
 PULSE = "watch.pulse"
 STOP = "watch.stop"  # left by whoever wants the watcher that runs to end
 LOCK_FILE = "watch.lock"
-EVERY_S = 5.0
 _FRESH_MS = 30_000
 
 
@@ -41,21 +40,16 @@ class Pulse:
 
     def put(self, store: WatchStore) -> None:
         """Leave the pulse in the store; raises SakigakeError."""
-        store.put_state(PULSE, json.dumps(asdict(self)))
+        pulse.put(store, PULSE, self)
 
     @classmethod
     def read(cls, store: WatchStore) -> "Pulse | None":
         """Return the pulse last left; None when there is none that this version can read."""
-        raw = store.state(PULSE)
-        try:
-            return cls(**json.loads(raw)) if raw else None
-        except (ValueError, TypeError):
-            return None
+        return pulse.read(store, PULSE, cls)
 
     def judge(self, now_ms: int, *, running: bool) -> State:
         """Say what the watcher is doing; `running` is whether a process holds the watcher's lock."""
         if not running:
             return State.NOT_RUNNING
-        # A clock set back since makes the pulse look as if it came from the future: that is no sign of health.
-        fresh = -_FRESH_MS <= now_ms - self.beat_ms <= _FRESH_MS
+        fresh = pulse.fresh(now_ms, (self.beat_ms,), _FRESH_MS)
         return State.RUNNING if fresh and not self.trouble else State.STALE

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sakigake.errors import SakigakeError
+from sakigake.pulse import EVERY_S
 from watch import retention
 from watch.alerts.receivers import Receiver, ids
 from watch.alerts.sender import Sender
@@ -18,7 +19,7 @@ from watch.pipeline.loop import Pipeline
 from watch.pipeline.polling import Poller
 from watch.pipeline.steps import Steps
 from watch.post import Post
-from watch.pulse import EVERY_S, STOP, Pulse
+from watch.pulse import STOP, Pulse
 from watch.sources import PostSource
 from watch.store.protocol import WatchStore
 from watch.store.records import FindingRow, Outcome, SourceRow

@@ -34,7 +34,7 @@ _LAB = np.array(
 
 def oklab(pixels: Pixels) -> Floats:
     """Return L (0..1), a, b of a BGR picture as height x width x 3 float32."""
-    lms = np.cbrt(cv2.transform(_LINEAR[pixels], _LMS))
+    lms = np.cbrt(cv2.transform(cv2.LUT(pixels, _LINEAR), _LMS))
     return np.asarray(cv2.transform(lms, _LAB), np.float32)
 
 

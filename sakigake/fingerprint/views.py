@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Levels = NDArray[np.int16]  # of the channels, 0..255: differences need a sign
 _Number = TypeVar("_Number", np.int16, np.float32)
 
 SQUARE = 128  # side of the picture that layout descriptors see
@@ -100,31 +101,46 @@ def trim_v1(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
     scale = _TRIM_SIDE / max(height, width)
     size = (max(8, int(width * scale)), max(8, int(height * scale)))
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
-    top, bottom = _content(small)
-    left, right = _content(small.transpose(1, 0, 2))
-    rows, columns = small.shape[:2]
-    if bottom - top < _TRIM_KEPT * rows or right - left < _TRIM_KEPT * columns:
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.int16)
+    found = within(small)
+    if found is None:
         return pixels
+    top, bottom, left, right = found
+    rows, columns = small.shape[:2]
     return pixels[
         int(top / rows * height) : int(np.ceil(bottom / rows * height)),
         int(left / columns * width) : int(np.ceil(right / columns * width)),
     ]
 
 
-def _content(lines: Floats) -> tuple[int, int]:
+def within(small: Levels) -> tuple[int, int, int, int] | None:
+    """Return the rows and columns that lie within the margins of a small picture: top, bottom, left and right.
+
+    None when hardly anything would be left of it.
+    """
+    top, bottom = _content(small)
+    left, right = _content(np.asarray(cv2.transpose(small), np.int16))
+    rows, columns = small.shape[:2]
+    kept = bottom - top >= _TRIM_KEPT * rows and right - left >= _TRIM_KEPT * columns
+    return (top, bottom, left, right) if kept else None
+
+
+def _content(lines: Levels) -> tuple[int, int]:
     """Return the range of `lines` (n x m x 3) that remains when uniform lines are cut from both ends."""
     limit = int(len(lines) * _TRIM_LIMIT)
     start = _uniform(lines[:limit])
     return start, len(lines) - _uniform(lines[: len(lines) - limit - 1 : -1])
 
 
-def _uniform(lines: Floats) -> int:
+def _uniform(lines: Levels) -> int:
     """Return how many lines from the first on are near-uniform, a few at a time: mostly none is."""
+    low, high = (lines.shape[1] - 1) // 2, lines.shape[1] // 2
     for first in range(0, len(lines), _TRIM_STEP):
         some = lines[first : first + _TRIM_STEP]
-        middle = np.median(some, axis=1, keepdims=True)
-        odd = (largest(np.abs(some - middle)) > _TRIM_TOLERANCE).mean(axis=1) >= _TRIM_NOISE
+        # Twice the median, which of an even number of levels is the mean of two: whole numbers, and no half ones.
+        ordered = np.partition(some, (low, high), axis=1)
+        middle = ordered[:, low] + ordered[:, high]
+        odd = (largest(np.abs(2 * some - middle[:, None])) > 2 * _TRIM_TOLERANCE).mean(axis=1) >= _TRIM_NOISE
         if odd.any():
             return first + int(odd.argmax())
     return len(lines)

@@ -1,20 +1,27 @@
 """Evidence as a person meets it: asked for until it is witnessed, shown, and checked; with a time authority on loopback."""
 
 import json
+import os
+import sqlite3
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from desk.demo.authority import LocalAuthority, local_authority
+from sakigake.errors import NotFoundError
 from sakigake.model import Session
 from sakigake.store.sqlite import SqliteStore
+from tests.watch.commands import sakigake
 from tests.watch.pipeline import scene
 from tests.watch.store.conformance import NOW, a_finding, a_post, settled, with_feed
-from tests.watch.test_watch_command import sakigake
 from watch import clipboard, retention
-from watch.evidence import ledger
+from watch.evidence import ledger, screenshot
 from watch.sources import handed
 from watch.store.records import PostState, Review
 from watch.store.sqlite import SqliteWatchStore
@@ -32,8 +39,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAuthori
         yield made
 
 
-def configure(home: Path, authority: LocalAuthority, url: str = "") -> None:
-    told = authority.settings().replace(authority.url, url or authority.url)
+def configure(home: Path, authority: LocalAuthority, url: str = "", *, trusted: bool = True) -> None:
+    told = authority.settings().replace(authority.url, url or authority.url) if trusted else ""
     # The tables of the authority come last: whatever stands behind them would belong to it.
     (home / "sakigake.toml").write_text(f"[watch]\nalerts = []\n{told}\n", encoding="utf-8")
 
@@ -67,6 +74,34 @@ def test_a_single_run_ends_with_its_evidence_witnessed(
     assert told["witnessed_not_after"]
     assert told["tokens_waiting"] == 0
     assert "遅くとも" in sakigake("findings", "verify", "1", lang="ja").stdout
+
+
+def change_token(home: Path, change: str) -> None:
+    """Write another token into the ledgers of evidence, as whoever may write the file can."""
+    with closing(sqlite3.connect(ledger.path_of(home))) as db, db:
+        db.execute("DROP TRIGGER IF EXISTS tokens_no_update")
+        raw = bytearray(db.execute("SELECT raw FROM tokens").fetchone()[0])
+        raw[-20] ^= 1  # within the signature, which ends the response
+        if change == "signature":
+            db.execute("UPDATE tokens SET raw = ?", (bytes(raw),))
+        else:
+            db.execute("UPDATE tokens SET time_low_ms = time_low_ms - 86400000")
+
+
+def test_verify_reads_the_tokens_anew(home: Path, authority: LocalAuthority, tmp_path: Path) -> None:
+    """What the store says of a token counts for nothing, and a token whose signature does not hold is told."""
+    configure(home, authority)
+    hand_in(tmp_path)
+    sakigake("watch", "run", "--once")
+    before = json.loads(sakigake("findings", "verify", "1", "--json").stdout)["witnessed_not_after"]
+    change_token(home, "time")
+    assert json.loads(sakigake("findings", "verify", "1", "--json").stdout)["witnessed_not_after"] == before
+    configure(home, authority, trusted=False)
+    assert json.loads(sakigake("findings", "verify", "1", "--json").stdout)["witnessed_not_after"] is None
+    configure(home, authority)
+    change_token(home, "signature")
+    told = sakigake("findings", "verify", "1", code=6)
+    assert "signature" in told.stderr
 
 
 def test_what_could_not_be_asked_is_said_and_asked_again(
@@ -150,3 +185,48 @@ def test_changed_evidence_is_noticed(
         if harm == "list":  # whoever writes the list anew as well is met by the ledger
             sums.write_text(sums.read_text().replace(before, sha256(post.read_bytes()).hexdigest()))
     assert "not what was kept" in sakigake("findings", "verify", "1", code=6).stderr
+
+
+def photograph(home: Path, world: scene.World) -> None:
+    trusted = json.dumps([world.site.place])
+    lines = (
+        f"[anchor]\nenabled = false\n[watch]\nalerts = []\nscreenshots = true\ntrusted_hosts = {trusted}\n"
+    )
+    (home / "sakigake.toml").write_text(lines, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "No Chromium"), ("ja", "Chromium")])
+def test_screenshots_without_a_browser_are_told_at_the_start(
+    home: Path, monkeypatch: pytest.MonkeyPatch, lang: str, said: str
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with scene.world() as world:
+        photograph(home, world)
+        assert said in sakigake("watch", "run", "--once", code=4, lang=lang).stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the browser of Linux")
+def test_a_picture_of_the_page_is_kept_when_it_is_asked_for(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        browser = screenshot.find_browser()
+    except NotFoundError:
+        pytest.skip("needs Chromium or Chrome")
+    if os.geteuid() == 0:  # a browser started by root refuses to run without this
+        (tmp_path / "chromium").write_text(f'#!/bin/sh\nexec {browser} --no-sandbox "$@"\n', encoding="utf-8")
+        (tmp_path / "chromium").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with scene.world() as world:
+        world.picture("/d.jpg", scene.derived())
+        shown = '<meta property="og:image" content="/d.jpg"><body style="background:rgb(10,200,30)">'
+        photograph(home, world)
+        sakigake("watch", "inbox", world.page("/works/1", shown))
+        sakigake("watch", "run", "--once")
+    bundle = json.loads(sakigake("findings", "show", "1", "--json").stdout)["bundle"]
+    raw = (home / "evidence" / bundle / "screenshot.png").read_bytes()
+    picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture[600, 900].tolist() == [30, 200, 10]
+    assert json.loads(sakigake("findings", "verify", "1", "--json").stdout)["whole"]

@@ -88,6 +88,11 @@ def keep(
     return Bundle(folder, sha256(sums.encode("ascii")).hexdigest())
 
 
+def is_kept(home: Path, post: Post, finding: Finding) -> bool:
+    """Say whether the evidence of a likeness is there already."""
+    return (home / FOLDER / name_of(post, finding)).is_dir()
+
+
 def name_of(post: Post, finding: Finding) -> str:
     """Return the name of a likeness's folder: the same for the same source, post, picture and session."""
     key = json.dumps([post.source, post.post_id, finding.post_digest, finding.session])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sakigake.anchor import blocks, calendars, queue, trust
 from sakigake.clock import Clock
-from sakigake.errors import SakigakeError
+from sakigake.errors import NetworkError, NotFoundError, SakigakeError
 from sakigake.model import Finding
 from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
@@ -18,6 +18,9 @@ from watch.post import Post
 
 if TYPE_CHECKING:
     from sakigake.anchor.thread import WorkThread
+
+
+Camera = Callable[[str], bytes]  # address of a page -> PNG; raises NetworkError, NotFoundError
 
 
 def drain(settings: Settings, clock: Clock, deadline_s: float) -> queue.Drained:
@@ -39,16 +42,21 @@ def drain(settings: Settings, clock: Clock, deadline_s: float) -> queue.Drained:
 
 
 class EvidenceKeeper:
-    """`keep` may be called from several threads, `seal` from one at a time. Close it at the end.
+    """With a `camera` the evidence holds a picture of the post's page, where that could be taken. `keep` may be called from several threads, `seal` from one at a time. Close it at the end.
 
     `sealed` is called with the name of each bundle that has come into a ledger. Raises ConfigError when the settings name
     an odd authority.
     """
 
     def __init__(
-        self, settings: Settings, sealed: Callable[[str], None] = lambda _: None, clock: Clock | None = None
+        self,
+        settings: Settings,
+        sealed: Callable[[str], None] = lambda _: None,
+        clock: Clock | None = None,
+        camera: Camera | None = None,
     ) -> None:
         self._settings = settings
+        self._camera = camera
         self._sealed = sealed
         self._clock = clock or Clock()
         table = settings.section("anchor")
@@ -76,10 +84,23 @@ class EvidenceKeeper:
                 self._used = bundle.size(home)  # somebody may have made room
             if self._used >= self._most:
                 raise SakigakeError("evidence-full", megabytes=round(self._most / 1_000_000, 3))
-        kept = bundle.keep(home, post, fetched, finding, pictures=pictures)
+        shown = None if bundle.is_kept(home, post, finding) else self._shown(post)
+        kept = bundle.keep(home, post, fetched, finding, pictures=pictures, screenshot=shown)
         with self._lock:
             self._used += bundle.size_of(kept.folder)
         return kept.name
+
+    def _shown(self, post: Post) -> bytes | None:
+        """Return a picture of the post's page, None without a camera or a page, or when there is none to be had.
+
+        Half a minute at most goes by with it, for a finding only. The rest of the evidence does not hang on it.
+        """
+        if self._camera is None or not post.url:
+            return None
+        try:
+            return self._camera(post.url)
+        except (NetworkError, NotFoundError):
+            return None
 
     def seal(self) -> int:
         """Put every bundle that is in no ledger yet into one, and begin to ask for tokens; returns how many it put.

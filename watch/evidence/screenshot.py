@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,13 @@ BROWSERS = (
     "msedge",
     "microsoft-edge",
 )
+_WINDOWS_ROOTS = ("ProgramFiles", "ProgramFiles(x86)", "LOCALAPPDATA")
+_WINDOWS = (
+    ("Chromium", "Application", "chrome.exe"),
+    ("Google", "Chrome", "Application", "chrome.exe"),
+    ("Microsoft", "Edge", "Application", "msedge.exe"),
+)
+_MAC = ("Chromium", "Google Chrome", "Microsoft Edge")
 WALL_S = 40.0
 PAGE_S = 8.0  # how long the page's own programs may go on, by the browser's virtual clock
 SIZE = (1280, 1800)
@@ -55,11 +63,27 @@ OPTIONS = (
 
 
 def find_browser() -> Path:
-    """Return the browser that will be used; raises NotFoundError when there is none."""
+    """Return the browser that will be used; raises NotFoundError when there is none.
+
+    Those that can be called by name come first, then those that the system's installers put where no name leads.
+    """
     for name in BROWSERS:
         if found := shutil.which(name):
             return Path(found)
+    for place in installed(sys.platform, os.environ):
+        if place.is_file():
+            return place
     raise NotFoundError("evidence-no-browser")
+
+
+def installed(system: str, environment: Mapping[str, str]) -> list[Path]:
+    """Return where installers of Windows and macOS put a browser."""
+    if system == "win32":
+        roots = [environment[each] for each in _WINDOWS_ROOTS if environment.get(each)]
+        return [Path(root, *place) for place in _WINDOWS for root in roots]
+    if system == "darwin":
+        return [Path("/Applications", f"{name}.app", "Contents", "MacOS", name) for name in _MAC]
+    return []
 
 
 def take(url: str, guard: Guard, *, browser: Path | None = None, options: tuple[str, ...] = ()) -> bytes:

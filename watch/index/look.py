@@ -17,19 +17,21 @@ from numpy.typing import NDArray
 
 from sakigake import resources
 from sakigake.errors import ConfigError
-from sakigake.fingerprint import layout_map
-from sakigake.fingerprint.layout_map import SIZE, is_plain, mirror_stem, quantise, run, square_v1, stem_v1
+from sakigake.fingerprint.frame import SIDE, cut, enclosed
+from sakigake.fingerprint.layout_map import is_plain
 from sakigake.fingerprint.vector import VERSION
-from sakigake.fingerprint.views import Floats, Pixels, check_pixels
+from sakigake.fingerprint.views import Floats, Pixels, check_pixels, within
 from watch.compare import cohort
-from watch.compare.engine import shown
-from watch.index import coding
+from watch.index import coding, quick
 
 LEAST_SIDE = 192  # the shorter side of what is looked at is at least this, where the post has it
 
 
 COHORT = "shortlist-cohort-v1"
 COHORT_DIGEST = "2bc50e075cb221649c6e0eb1b6a1745092d4e142653be4b1a60a5837bd29f784"
+# Of a side within the margins: more than so much is no view of its own here. Half a cell of the map is the most that
+# anything moves by it, and most drawings have a rim of a line or two that is plain.
+_NEARLY_ALL = 0.97
 _LEAST_SPREAD = 0.03  # as for layout maps in watch/compare/measures.py
 
 
@@ -73,19 +75,38 @@ def first_look(pixels: Pixels) -> Look:
 
     A view of one colour is left out; of a blank picture nothing is left.
     """
-    small = shrunk(pixels)
-    squares = [square for square in map(square_v1, shown(small).values()) if not is_plain(square)]
+    squares = [square for square in map(quick.square, _shown(shrunk(pixels))) if not is_plain(square)]
     if not squares:
         none = np.zeros(0, np.float32)
         return Look(np.zeros((0, coding.FINE), np.float32), none, none)
-    stems = np.stack([stem_v1(square) for square in squares])
-    maps = run(np.concatenate([stems, mirror_stem(stems)]), layout_map.load())
-    return look_at(np.frombuffer(b"".join(map(quantise, maps)), np.int8).reshape(-1, SIZE))
+    return seen(coding.describe_quickly(quick.both(squares)))
+
+
+def _shown(pixels: Pixels) -> list[Pixels]:
+    """Return a small picture as it is, and without its frame, or else its margins, when it has any, as engine.shown does."""
+    height, width = pixels.shape[:2]
+    scale = SIDE / max(height, width)
+    small = np.asarray(
+        quick.resized(pixels, (max(16, round(width * scale)), max(16, round(height * scale)))), np.int16
+    )
+    if (inside := enclosed(small)) is not None:
+        return [pixels, cut(pixels, *inside)]
+    rows, columns = small.shape[:2]
+    if (inside := within(small)) is not None:
+        top, bottom, left, right = inside
+        if min((bottom - top) / rows, (right - left) / columns) > _NEARLY_ALL:
+            return [pixels]
+        return [pixels, cut(pixels, top / rows, bottom / rows, left / columns, right / columns)]
+    return [pixels]
 
 
 def look_at(maps: NDArray[np.int8]) -> Look:
     """Return the look at views that have these layout maps (views x 3,072)."""
-    values = coding.describe(maps)
+    return seen(coding.describe(maps))
+
+
+def seen(values: Floats) -> Look:
+    """Return the look at described views (views x 256)."""
     against = cohort.top(values @ _cohort().T, _LEAST_SPREAD)
     return Look(values, against.mean, against.spread)
 

@@ -23,7 +23,9 @@ from watch.index.search import nearest
 
 # So many of the nearest codes of each view are looked at again by their fine rows. The farthest that a true one was among 10,000
 # key stages, of those that a comparison calls alike, was the 25th (docs/index-and-scale.md).
-LOOKED_AT = 500
+LEAST_LOOKED_AT, LOOKED_AT = 250, 500
+_MORE = 0.3  # with so high a power of the number of rows: 250 of ten thousand, 500 of a hundred thousand
+_FEW_ROWS = 10_000
 _PIECE = 1 << 16  # rows that are copied from the old file at a time
 _REWRITE = 2000  # rows that are newer than the file before it is written again
 
@@ -45,6 +47,12 @@ class _Work:
     other: int
     codes: NDArray[np.uint8]
     fine: NDArray[np.int8]
+
+
+def looked_at(rows: int) -> int:
+    """Return how many of the nearest of so many codes are looked at by their fine rows."""
+    more: float = max(1.0, rows / _FEW_ROWS) ** _MORE
+    return round(min(LOOKED_AT, LEAST_LOOKED_AT * more))
 
 
 class StageIndex:
@@ -148,12 +156,12 @@ class StageIndex:
         queries = coding.codes(look.values)
         with self._lock:
             best: dict[str, float] = {}
-            positions, _ = nearest(self._kept.codes, queries, LOOKED_AT)
+            positions, _ = nearest(self._kept.codes, queries, looked_at(len(self._kept.codes)))
             if positions.size:
                 rows = np.unique(positions)
                 self._note(best, limit, rows, look.above(self._kept.fine.take(rows)))
             names, codes, fine = self._extras()
-            positions, _ = nearest(codes, queries, LOOKED_AT)
+            positions, _ = nearest(codes, queries, looked_at(len(codes)))
             if positions.size:
                 rows = np.unique(positions)
                 for row, value in zip(rows.tolist(), look.above(fine[rows]).tolist(), strict=True):

@@ -15,11 +15,11 @@ from urllib.parse import quote, urlencode
 from sakigake.clock import EPOCH
 from sakigake.errors import NetworkError, UsageError
 from watch import posted
-from watch.post import Batch, ClockClass, MediaRef, Post, SourceInfo
+from watch.post import ClockClass, MediaRef, Post, SourceInfo
 from watch.sources.net import Net
 from watch.sources.options import Options
-from watch.sources.push import CAPACITY, Push, Run
-from watch.sources.wire import MAX_MESSAGE, ClosedError, Wire, library
+from watch.sources.push import CAPACITY, Push, Run, heard
+from watch.sources.wire import MAX_MESSAGE, Wire, library
 
 KIND = "bluesky"
 COLLECTION = "app.bsky.feed.post"
@@ -37,7 +37,6 @@ REWIND = timedelta(seconds=10)
 SILENCE = timedelta(seconds=60)
 # A time further ahead than clocks may differ is a mistake, and would make the cursor skip what is to come.
 AHEAD = timedelta(minutes=5)
-QUIET_TICKS = 120  # of a quarter second without a sign of life, then a ping, and as long again for the answer
 MAX_PICTURES = 10
 LONGEST_ID = 512
 
@@ -76,7 +75,7 @@ def configure(options: Options) -> Config:
     )
 
 
-class Bluesky:
+class Bluesky(Push):
     """The posts of a Jetstream server."""
 
     def __init__(self, config: Config, net: Net, source: str, capacity: int = CAPACITY) -> None:
@@ -85,7 +84,7 @@ class Bluesky:
             library("zstandard", "zstandard")
         began = _us(net.clock.now())
         self._turn = 0
-        self._push = Push(lambda: self._reader(config, net, source, began), net.clock, capacity)
+        super().__init__(lambda: self._reader(config, net, source, began), net.clock, capacity)
 
     def _reader(self, config: Config, net: Net, source: str, began: int) -> "_Reader":
         return _Reader(config, net, source, began, self)
@@ -106,18 +105,6 @@ class Bluesky:
             min_interval_s=0.0,
             tried_live=False,
         )
-
-    def poll(self, cursor: str | None, limit: int) -> Batch:
-        """Return what came since `cursor`."""
-        return self._push.poll(cursor, limit)
-
-    def ready(self) -> bool:
-        """Say whether the server was reached since the first poll; raises SakigakeError when that failed."""
-        return self._push.ready()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._push.close()
 
 
 class _Reader:
@@ -157,19 +144,9 @@ class _Reader:
 
     def _listen(self, wire: Wire, newest: int, run: Run) -> None:
         run.alive()
-        first, quiet = True, 0
-        while not run.stopped:
-            message = wire.receive()
-            if message is None:
-                quiet += 1
-                if quiet == QUIET_TICKS:
-                    wire.ping()
-                elif quiet > 2 * QUIET_TICKS:
-                    raise ClosedError
-                continue
-            quiet = 0
-            run.alive()
-            if not message or (event := self._event(message)) is None:
+        first = True
+        for message in heard(wire, run):
+            if (event := self._event(message)) is None:
                 continue
             told = _stated(event, run.now())
             if first and told:
@@ -179,7 +156,6 @@ class _Reader:
             newest = max(newest, told)
             post = self._post(event, message, told, run.now())
             run.tell(post, str(newest))
-        raise ClosedError
 
     def _event(self, message: bytes) -> dict[str, Any] | None:
         try:

@@ -5,12 +5,15 @@ already. So every round looks back a while, and what this reader told before is 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 
+from sakigake.errors import NetworkError
 from watch.post import Post
 from watch.sources.push import Run
+from watch.sources.wire import ClosedError
 
 LOOK_BACK = timedelta(minutes=10)
 MOST_PAGES = 50
@@ -62,6 +65,29 @@ class Timeline:
         if after is not None and (reached := self._ids.moment(after)) is not None:
             run.hole(reached, run.now(), "source-too-much-missed")
         return position
+
+    def catch_up_streaming(self, position: str | None, run: Run, refused: Collection[int]) -> str | None:
+        """Catch up beside a stream: a server that shows no timeline (one of the statuses `refused`) leaves a hole.
+
+        Anything else that goes wrong is raised, and tried again with the whole connection.
+        """
+        lost = run.alive_until or (self._ids.moment(position) if position is not None else None)
+        try:
+            return self.catch_up(position, run)
+        except NetworkError as error:
+            if error.params.get("status") not in refused:
+                raise
+            if lost is not None:
+                run.hole(lost, run.now(), "source-no-replay")
+            return position
+
+    def ask_every(self, seconds: float, position: str | None, run: Run) -> NoReturn:
+        """Ask again and again instead of listening; raises ClosedError when the run is over."""
+        while not run.stopped:
+            position = self.catch_up(position, run)
+            run.tell(None, position)
+            run.rest(seconds)
+        raise ClosedError
 
     def tell(self, entry: Entry, position: str | None, run: Run) -> str | None:
         """Tell an entry unless this reader did so before; returns the new position."""

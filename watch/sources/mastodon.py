@@ -17,7 +17,7 @@ import requests
 
 from sakigake.errors import NetworkError, SakigakeError
 from watch import posted, postids
-from watch.post import Batch, ClockClass, MediaRef, Post, SourceInfo
+from watch.post import ClockClass, MediaRef, Post, SourceInfo
 from watch.sources import session, tokens
 from watch.sources.catchup import Entry, Ids, Timeline
 from watch.sources.net import Net, place
@@ -66,13 +66,13 @@ IDS = Ids(
 )
 
 
-class Mastodon:
+class Mastodon(Push):
     """A hashtag or a list of one server."""
 
     def __init__(self, config: Config, net: Net, source: str, capacity: int = CAPACITY) -> None:
         library("mastodon", "Mastodon.py")
         self._config = config
-        self._push = Push(lambda: _Reader(config, net, source), net.clock, capacity)
+        super().__init__(lambda: _Reader(config, net, source), net.clock, capacity)
 
     def describe(self) -> SourceInfo:
         """Say what the source is."""
@@ -85,18 +85,6 @@ class Mastodon:
             min_interval_s=0.0 if self._config.stream else self._config.every_s,
             tried_live=False,
         )
-
-    def poll(self, cursor: str | None, limit: int) -> Batch:
-        """Return what came since `cursor`."""
-        return self._push.poll(cursor, limit)
-
-    def ready(self) -> bool:
-        """Say whether the server was reached since the first poll; raises SakigakeError when that failed."""
-        return self._push.ready()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._push.close()
 
 
 class _Reader:
@@ -136,11 +124,7 @@ class _Reader:
     def read(self, position: str | None, run: Run) -> None:
         """Follow the stream, or ask every now and then; raises at the end of the connection."""
         if not self._config.stream:
-            while not run.stopped:
-                position = self._catch_up(position, run)
-                run.tell(None, position)
-                run.rest(self._config.every_s)
-            raise ClosedError
+            self._timeline.ask_every(self._config.every_s, position, run)
         self._listener.connected = lambda response: self._follow(response, position, run)
         with self._calling():
             if self._config.list_id:
@@ -149,24 +133,12 @@ class _Reader:
                 self._client.stream_hashtag(self._config.tag, self._listener, timeout=STREAM_SILENCE_S)
         raise ClosedError
 
-    def _catch_up(self, position: str | None, run: Run) -> str | None:
-        """Ask for what is missing. A server that shows no timeline leaves a hole; anything else is tried again."""
-        lost = run.alive_until or (IDS.moment(position) if position is not None else None)
-        try:
-            return self._timeline.catch_up(position, run)
-        except NetworkError as error:
-            if not self._config.stream or error.params.get("status") not in REFUSED:
-                raise
-            if lost is not None:
-                run.hole(lost, run.now(), "source-no-replay")
-            return position
-
     def _follow(self, response: requests.Response, position: str | None, run: Run) -> None:
         """Read a stream that is open already, so that nothing falls between what is asked for and what is told."""
         self._streaming = response
         if run.stopped:
             raise ClosedError
-        position = self._catch_up(position, run)
+        position = self._timeline.catch_up_streaming(position, run, REFUSED)
         run.alive()
         for event, payload in _events(response, run):
             if event not in {"update", "status.update"}:

@@ -13,19 +13,18 @@ from urllib.parse import quote, urlsplit
 
 from sakigake.errors import NetworkError
 from watch import posted, postids
-from watch.post import Batch, ClockClass, MediaRef, Post, SourceInfo
+from watch.post import ClockClass, MediaRef, Post, SourceInfo
 from watch.sources import tokens
 from watch.sources.catchup import Entry, Ids, Timeline
 from watch.sources.net import Net, place
 from watch.sources.options import Options
-from watch.sources.push import CAPACITY, Push, Run
-from watch.sources.wire import ClosedError, Wire, library
+from watch.sources.push import CAPACITY, Push, Run, heard
+from watch.sources.wire import Wire, library
 
 KIND = "misskey"
 PAGE = 100
 MAX_ANSWER = 8 * 2**20
 CHANNEL = "sakigake"
-QUIET_TICKS = 120  # of a quarter second without a sign of life, then a ping, and as long again for the answer
 MAX_PICTURES = 16
 REFUSED = frozenset({400, 401, 403, 404, 410})
 IDS = Ids(
@@ -58,13 +57,13 @@ def configure(options: Options) -> Config:
     )
 
 
-class Misskey:
+class Misskey(Push):
     """A hashtag or the local timeline of one server."""
 
     def __init__(self, config: Config, net: Net, source: str, capacity: int = CAPACITY) -> None:
         library("websocket", "websocket-client")
         self._config = config
-        self._push = Push(lambda: _Reader(config, net, source), net.clock, capacity)
+        super().__init__(lambda: _Reader(config, net, source), net.clock, capacity)
 
     def describe(self) -> SourceInfo:
         """Say what the source is."""
@@ -77,18 +76,6 @@ class Misskey:
             min_interval_s=0.0 if self._config.stream else self._config.every_s,
             tried_live=False,
         )
-
-    def poll(self, cursor: str | None, limit: int) -> Batch:
-        """Return what came since `cursor`."""
-        return self._push.poll(cursor, limit)
-
-    def ready(self) -> bool:
-        """Say whether the server was reached since the first poll; raises SakigakeError when that failed."""
-        return self._push.ready()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._push.close()
 
 
 class _Reader:
@@ -108,11 +95,7 @@ class _Reader:
     def read(self, position: str | None, run: Run) -> None:
         """Follow the channel, or ask every now and then; raises at the end of the connection."""
         if not self._config.stream:
-            while not run.stopped:
-                position = self._catch_up(position, run)
-                run.tell(None, position)
-                run.rest(self._config.every_s)
-            raise ClosedError
+            self._timeline.ask_every(self._config.every_s, position, run)
         address = "ws" + self._config.server.removeprefix("http") + "/streaming"
         query = f"?i={quote(self._token, safe='')}" if self._token else ""
         wire = self._wire = Wire(self._net, address + query)
@@ -127,35 +110,11 @@ class _Reader:
         params = {"q": [[self._config.tag]]} if self._config.tag else {"withFiles": True}
         body = {"channel": channel, "id": CHANNEL, "params": params}
         wire.send(json.dumps({"type": "connect", "body": body}, ensure_ascii=False))
-        position = self._catch_up(position, run)
+        position = self._timeline.catch_up_streaming(position, run, REFUSED)
         run.alive()
-        quiet = 0
-        while not run.stopped:
-            message = wire.receive()
-            if message is None:
-                quiet += 1
-                if quiet == QUIET_TICKS:
-                    wire.ping()
-                elif quiet > 2 * QUIET_TICKS:
-                    raise ClosedError
-                continue
-            quiet = 0
-            run.alive()
+        for message in heard(wire, run):
             if (note := _note(message)) is not None and (entry := self._entry(note)) is not None:
                 position = self._timeline.tell(entry, position, run)
-        raise ClosedError
-
-    def _catch_up(self, position: str | None, run: Run) -> str | None:
-        """Ask for what is missing. A server that does not give it leaves a hole; anything else is tried again."""
-        lost = run.alive_until or (IDS.moment(position) if position is not None else None)
-        try:
-            return self._timeline.catch_up(position, run)
-        except NetworkError as error:
-            if not self._config.stream or error.params.get("status") not in REFUSED:
-                raise
-            if lost is not None:
-                run.hole(lost, run.now(), "source-no-replay")
-            return position
 
     def _page(self, after: str | None) -> Sequence[Entry]:
         asked: dict[str, Any] = {"limit": PAGE, "withFiles": True}

@@ -6,7 +6,7 @@ reader goes on from where it was. What a reader could not get back is a hole, wh
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,11 +15,12 @@ from typing import Protocol
 from sakigake.clock import Clock
 from sakigake.errors import NetworkError, SakigakeError
 from watch.post import Batch, Hole, Post
-from watch.sources.wire import ClosedError
+from watch.sources.wire import ClosedError, Wire
 
 CAPACITY = 2000
 WAIT_S = 0.5  # a poll with nothing to give
 CLOSING_S = 2.0
+QUIET_TICKS = 120  # of a quarter second without a sign of life, then a ping, and as long again for the answer
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 # A connection that is away for less is a matter of course; after that the caller is told.
 PATIENCE = timedelta(seconds=60)
@@ -184,8 +185,33 @@ class Run:
             self._reader.hang_up()
 
 
+def heard(wire: Wire, run: Run) -> Iterator[bytes]:
+    """Yield the messages of a WebSocket. Silence is met with a ping, and with hanging up when no answer comes.
+
+    Raises ClosedError at the end of the connection or of the run.
+    """
+    quiet = 0
+    while not run.stopped:
+        message = wire.receive()
+        if message is None:
+            quiet += 1
+            if quiet == QUIET_TICKS:
+                wire.ping()
+            elif quiet > 2 * QUIET_TICKS:
+                raise ClosedError
+            continue
+        quiet = 0
+        run.alive()
+        if message:
+            yield message
+    raise ClosedError
+
+
 class Push:
-    """The polling side of a stream. Its cursor is the position and a count, so that no two batches share one."""
+    """The polling side of a stream, which every source that is told of posts is: what it adds is its reader.
+
+    Its cursor is the position and a count, so that no two batches share one.
+    """
 
     def __init__(self, make_reader: Callable[[], Reader], clock: Clock, capacity: int = CAPACITY) -> None:
         self._make_reader = make_reader

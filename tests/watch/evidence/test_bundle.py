@@ -19,7 +19,7 @@ from desk.sessions import find as find_session
 from desk.sessions import open_store
 from sakigake.anchor import queue
 from sakigake.clock import Clock
-from sakigake.errors import NotFoundError, SakigakeError, VerificationError
+from sakigake.errors import NetworkError, NotFoundError, SakigakeError, VerificationError
 from sakigake.model import EntryType
 from sakigake.settings import Settings, load
 from sakigake.timeline.entry import parse_entry
@@ -209,6 +209,28 @@ def test_the_room_of_evidence_has_a_limit(settings: Settings, fetched: tuple[Fet
     assert caught.value.params["megabytes"] == 0.001
     shutil.rmtree(settings.home / bundle.FOLDER / name)
     assert keeper.keep(post(), fetched, finding()), "room was made"
+
+
+def test_a_page_that_cannot_be_photographed_is_kept_all_the_same(
+    settings: Settings, fetched: tuple[Fetched, ...]
+) -> None:
+    asked: list[str] = []
+
+    def camera(url: str) -> bytes:
+        asked.append(url)
+        if len(asked) == 1:
+            raise NetworkError("evidence-no-screenshot", host="pictures.net")
+        return PNG
+
+    keeper = EvidenceKeeper(settings, camera=camera)
+    without = keeper.keep(post(), fetched, finding())
+    assert keeper.keep(post(), fetched, finding()) == without
+    assert asked == [post().url], "what is kept already is not asked for again"
+    assert not (settings.home / bundle.FOLDER / without / "screenshot.png").exists()
+    shown = keeper.keep(post(post_id="113"), fetched, finding())
+    assert (settings.home / bundle.FOLDER / shown / "screenshot.png").read_bytes() == PNG
+    keeper.keep(post(post_id="114", url=""), fetched, finding())
+    assert len(asked) == 2, "a post without a page has none to be shown"
 
 
 def test_nothing_that_deals_with_drawings_meets_it(settings: Settings, kept: bundle.Bundle) -> None:

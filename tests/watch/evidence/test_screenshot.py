@@ -121,6 +121,16 @@ navigator.sendBeacon("{inside}"); new Image().src = "http://169.254.169.254/late
 """
 
 
+def test_browsers_are_looked_for_where_installers_put_them() -> None:
+    given = {"ProgramFiles": "P", "LOCALAPPDATA": "L"}
+    windows = [each.as_posix() for each in screenshot.installed("win32", given)]
+    assert "P/Microsoft/Edge/Application/msedge.exe" in windows
+    assert "L/Google/Chrome/Application/chrome.exe" in windows
+    mac = [each.as_posix() for each in screenshot.installed("darwin", {})]
+    assert "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge" in mac
+    assert not screenshot.installed("linux", given)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the browser of Linux")
 def test_a_real_browser_shows_the_page_and_reaches_nothing_inside() -> None:

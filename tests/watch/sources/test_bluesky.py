@@ -172,8 +172,8 @@ def test_another_dictionary_is_no_crash_and_no_post(tmp_path: Any) -> None:
         peer.tell(*posts(3, now_us()))
         kept = Kept()
         kept.settle(sky)
-        assert sky._push._run is not None
-        failure = sky._push._run._failure
+        assert sky._run is not None
+        failure = sky._run._failure
     assert not kept.posts
     assert isinstance(failure, NetworkError)
     assert failure.code == "source-packed-otherwise"
@@ -244,8 +244,8 @@ def test_a_full_queue_waits_and_drops_nothing() -> None:
         peer.tell(*told)
         kept = Kept()
         kept.until(sky, lambda: len(kept.posts) == 400, limit=9)
-        assert sky._push._run is not None
-        assert len(sky._push._run._queue) <= 16
+        assert sky._run is not None
+        assert len(sky._run._queue) <= 16
     assert set(kept.posts) == ids(told)
     assert not kept.holes
 
