@@ -98,14 +98,14 @@ def one(request: "Request") -> Response:
     """Show a check: how far it is, or its answer."""
     job = jobs_of(desk_of(request)).get(request.path_params["number"])
     if job.answer is None:
-        return pages.render(request, "checking.html.j2", job=job, said=_said(job), failed=_failed(job))
+        return pages.render(request, "checking.html.j2", **_progress(job))
     return pages.render(request, "checked.html.j2", **_answer(request, job))
 
 
 def state(request: "Request") -> Response:
     """Answer with how far a check is; once it has ended the page is to be loaded anew."""
     job = jobs_of(desk_of(request)).get(request.path_params["number"])
-    answer = pages.render(request, "checking-state.html.j2", job=job, said=_said(job), failed=_failed(job))
+    answer = pages.render(request, "checking-state.html.j2", **_progress(job))
     if job.answer is not None:
         answer.headers["hx-refresh"] = "true"
     return answer
@@ -117,6 +117,21 @@ def pictures(request: "Request") -> Response:
     if job.answer is None or not job.state.ended:
         return Response(status_code=204)
     return pages.render(request, "checked-pictures.html.j2", **_answer(request, job))
+
+
+def _progress(job: Job) -> dict[str, Any]:
+    """Return what is said while a check runs."""
+    return {
+        "job": job,
+        "said": _said(job),
+        "failed": _failed(job),
+        "steps": [*(["fetch"] if job.request.fetch else []), "decode", "read", "compare", "draw"],
+        "short": _short,
+    }
+
+
+def _short(step: str) -> str:
+    return words.text(f"desk.check.short.{step}")
 
 
 def _said(job: Job) -> str:

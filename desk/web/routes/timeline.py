@@ -57,6 +57,8 @@ def _common() -> dict[str, Any]:
         "claimed": saying.claimed,
         "length": saying.length,
         "reason": saying.reason,
+        "kind_of": saying.kind,
+        "source_of": saying.source,
         "named": named,
         "most_title": MOST_TITLE,
         "most_label": MOST_LABEL,

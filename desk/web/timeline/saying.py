@@ -3,9 +3,10 @@
 from markupsafe import Markup, escape
 
 from desk.web import pages
+from desk.web.timeline.reel import Hole
 from sakigake import words
 from sakigake.clock import from_ms
-from sakigake.model import Interval
+from sakigake.model import Interval, Session
 
 SECOND_MS, MINUTE_S, HOUR_S = 1000, 60, 3600
 
@@ -38,6 +39,16 @@ def length(ms: int) -> str:
     if seconds < HOUR_S:
         return words.text("desk.length.minutes", minutes=seconds // MINUTE_S, seconds=seconds % MINUTE_S)
     return words.text("desk.length.hours", hours=seconds // HOUR_S, minutes=seconds % HOUR_S // MINUTE_S)
+
+
+def kind(hole: Hole) -> str:
+    """Return whether a hole is a gap or a pause."""
+    return words.text(f"desk.timeline.hole.{hole.kind}")
+
+
+def source(session: Session) -> str:
+    """Return where the pictures of a session came from; a source that this version does not know as it stands."""
+    return words.table(words.language()).get(f"desk.timeline.source.{session.source}", session.source)
 
 
 def reason(slug: str) -> str:

@@ -128,7 +128,6 @@ def test_a_request_and_an_answer_come_back_as_they_were(tmp_path: Path) -> None:
         found,
         time,
         (Drawn("post.jpg", 4, 3, "desk.check.x", {"a": "<b>"}), Drawn("chance-1.jpg", 1, 1)),
-        {"scale": 0.5},
         "a",
         1.5,
     )

@@ -108,8 +108,7 @@ def test_many_ask_at_once(tmp_path: Path) -> None:
     files, made = [kept(tmp_path, stage) for stage in range(4)], Copies(tmp_path)
     got: list[bytes] = []
     threads = [
-        threading.Thread(target=lambda file=file: got.append(made.get(file, 160)))  # type: ignore[misc]
-        for file in files * 6
+        threading.Thread(target=lambda file=file: got.append(made.get(file, 160))) for file in files * 6
     ]
     for thread in threads:
         thread.start()
