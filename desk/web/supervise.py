@@ -29,7 +29,7 @@ LAST_LINES = 3
 LAST_BYTES = 4096
 APART = 0x0800_0200 if sys.platform == "win32" else 0  # no console of its own, and no Ctrl+C of ours
 RECORDER_LOCK = "recorder.lock"
-UP_S = 8.0  # how long is waited for a process to take its lock, or to say why it cannot
+UP_S = 20.0  # how long is waited for a process to take its lock, or to say why it cannot
 STOP_S, ASK_S = 40.0, 1.0
 UP_POLL_S = 0.3
 

@@ -105,6 +105,10 @@ class Trial:
             raise NotFoundError("copy-gone")
         return shown.file
 
+    def close(self) -> None:
+        """Throw away what there is, when the desk is closed."""
+        self.discard()
+
     def discard(self) -> None:
         """Throw away what there is."""
         with self._lock:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from desk.web import pages
 from desk.web.app import Desk, desk_of
 from desk.web.looking import Looking
-from desk.web.trial import Trial
+from desk.web.trial import Trial, sweep
 from sakigake import settings as settings_file
 from sakigake import words
 from sakigake.errors import SakigakeError, UsageError
@@ -24,14 +24,16 @@ THUMB_PX, STILL_PX, SHOWN_PX = 320, 1400, 960
 
 def looking(desk: Desk) -> Looking:
     """Return what looks at the screen for this desk."""
-    found = desk.kept.setdefault("looking", None) or Looking()
-    desk.kept["looking"] = found
+    found: Looking = desk.kept.setdefault("looking", Looking())
     return found
 
 
 def trial(desk: Desk) -> Trial:
     """Return the trial of this desk."""
-    found: Trial = desk.kept.setdefault("trial", Trial())
+    if "trial" not in desk.kept:
+        sweep(desk.settings.home)  # of a desk that was killed
+        desk.kept["trial"] = Trial()
+    found: Trial = desk.kept["trial"]
     return found
 
 

@@ -34,8 +34,6 @@ def working(over: Settings) -> Iterator[Served]:
                 if child.process.poll() is None:
                     child.process.kill()
                 child.process.wait()
-            if "trial" in desk.kept:
-                desk.kept["trial"].discard()
 
 
 def own(desk: Served) -> str:

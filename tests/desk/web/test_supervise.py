@@ -103,9 +103,9 @@ def test_a_recorder_that_cannot_start_says_why(working: Served) -> None:
     setting_file.set_values(working.home / "sakigake.toml", {"desk.source": "folder:/nowhere/at/all"})
     working.app.state.desk.settings = settings.load()
     page = do(working, "started")
-    assert page.status_code == 500
+    assert "Recording has begun." not in page.text
     assert "/nowhere/at/all" in page.text
-    assert "Recording broke off" in standing(working, "The last it said:")
+    assert "/nowhere/at/all" in standing(working, "Recording broke off")
 
 
 def test_a_recorder_that_hangs_is_shown_as_one_that_stands_still(working: Served) -> None:
@@ -168,6 +168,7 @@ def test_what_runs_goes_on_when_the_desk_is_killed_and_the_next_desk_finds_it(ov
     try:
         with entered(link_of(first)) as client:
             assert client.post("/do/started").status_code == 200
+            wait_until(lambda: 'state good">Recording' in client.get("/today/live").text, 60)
         first.send_signal(signal.SIGKILL)
         first.wait(60)
         assert is_held(over.home), "the recorder is not the desk's child in any way that matters"
