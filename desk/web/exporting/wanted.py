@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from sakigake.errors import UsageError
-from sakigake.evidence.audience import AUDIENCES, ORDER, PROCESS, REPORTS, Audience, wants
+from sakigake.evidence import audience as readers
+from sakigake.evidence.audience import ORDER, PROCESS, REPORTS, Audience, wants
 
 if TYPE_CHECKING:
     from starlette.datastructures import ImmutableMultiDict
 
 KINDS = REPORTS
+AUDIENCES = readers.AUDIENCES
 PUBLIC = "public"
 MOST_SESSION = 64
 MOST_DIGITS = 9
