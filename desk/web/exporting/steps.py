@@ -20,6 +20,7 @@ from sakigake.errors import NotFoundError, UsageError
 from sakigake.labels import shown as labelled
 from sakigake.model import EntryType
 from sakigake.settings import Settings
+from watch.post import PostTime
 from watch.sanitise import kind_of
 from watch.store.records import FindingRow
 
@@ -85,7 +86,7 @@ def look(records: Records, wanted: Wanted, row: FindingRow | None, ticked: tuple
     reel = records.reel(records.session(wanted.session))
     shots = [shot for shot in reel.shots if shot.file]  # of the others only the entry is left
     known = tuple(shot.seq for shot in shots)
-    needed = _needed(row, known) if wanted.kind == "order" else ()
+    needed = _needed(row, known) if wanted.compares else ()
     on = set(choice.suggested(wanted, known, needed) if ticked is None else ticked) | set(needed)
     shown = set(choice.spread(known, needed))
     labels = labelled(records.store.labels(reel.session.id))
@@ -146,19 +147,22 @@ def out(settings: Settings, folder: str, name: str) -> Path:
 
 
 def post_arguments(settings: Settings, row: FindingRow | None) -> tuple[list[str], Path | None]:
-    """Return how the command is told of the post of a finding, and the picture that was put down for it.
+    """Return how the command is told of the post of a finding, and the picture that was put down for it, if any.
 
+    A time that was only stated by hand stands in the answer alone: then the picture is named, and the time with it.
     Raises NotFoundError when no copy of the post was kept.
     """
     if row is None:
         return [], None
+    posted = json.loads(row.new.detail).get("post") or {}
+    if row.post.time != PostTime() or not any(posted.values()):
+        return ["--finding", str(row.number)], None
     data = reviewing.picture(settings, row)
     if data is None:
         raise NotFoundError("findings-no-evidence", number=row.number)
     handle, name = tempfile.mkstemp(suffix=kind_of(data), prefix="sakigake-")
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-    posted = json.loads(row.new.detail).get("post") or {}  # what decided, not what was claimed
     arguments = ["--post", name]
     for end, option in (("not_before", "--posted-not-before"), ("not_after", "--posted-not-after")):
         if posted.get(end):

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from sakigake.errors import UsageError
+from sakigake.evidence import audience as readers
+from sakigake.evidence.audience import ORDER, PROCESS, REPORTS, Audience, wants
 
 if TYPE_CHECKING:
     from starlette.datastructures import ImmutableMultiDict
 
-KINDS = ("order", "process")
-AUDIENCES = ("self", "platform", "client", "lawyer", "public")
+KINDS = REPORTS
+AUDIENCES = readers.AUDIENCES
 PUBLIC = "public"
 MOST_SESSION = 64
 MOST_DIGITS = 9
@@ -31,10 +33,20 @@ class Wanted:
 
     session: str = ""
     finding: int = 0
-    kind: str = "process"
+    kind: str = PROCESS
     audience: str = "self"
     stages: tuple[int, ...] = ()
     named: bool = False
+
+    @property
+    def reader(self) -> Audience:
+        """Return whom it is for."""
+        return AUDIENCES[self.audience]
+
+    @property
+    def compares(self) -> bool:
+        """Say whether a post is in it."""
+        return bool(self.finding) and wants(self.kind, ORDER)
 
     @property
     def is_public(self) -> bool:
@@ -62,8 +74,8 @@ def read(query: "ImmutableMultiDict[str, Any]") -> Wanted:
     return Wanted(
         session=str(query.get("session", ""))[:MOST_SESSION],
         finding=finding,
-        kind=kind if kind in KINDS else KINDS[0] if finding else KINDS[1],
-        audience=audience if audience in AUDIENCES else AUDIENCES[0],
+        kind=kind if kind in KINDS else ORDER if finding else PROCESS,
+        audience=audience if audience in AUDIENCES else "self",
         named=query.get("named", "") == "1",
     )
 
@@ -107,13 +119,17 @@ def spread(known: Sequence[int], needed: Iterable[int], most: int = MOST_THUMBS)
 
 def suggested(wanted: Wanted, known: Sequence[int], needed: Sequence[int]) -> tuple[int, ...]:
     """Return the stages that are ticked at first: of an order those that it rests on, of a process all."""
-    return tuple(known) if wanted.kind == "process" or not needed else tuple(needed)
+    return tuple(needed) if wanted.kind == ORDER and needed else tuple(known)
 
 
 def arguments(wanted: Wanted, post: Sequence[str], *, stamped: bool) -> list[str]:
     """Return what is written behind `sakigake export` for this, but for where it goes; `post` is how the post is told of."""
-    stamp = [] if stamped else ["--no-stamp"]
-    return [wanted.session, "--stages", ranges(wanted.stages), *post, *stamp]
+    told = [wanted.session, "--audience", wanted.audience, "--stages", ranges(wanted.stages), *post]
+    if post:
+        told += ["--report", wanted.kind]
+    if wanted.named and wanted.reader.named and wanted.compares:
+        told.append("--with-account")
+    return told if stamped else [*told, "--no-stamp"]
 
 
 def file_name(wanted: Wanted) -> str:
@@ -131,14 +147,18 @@ def contents(wanted: Wanted, counts: Mapping[str, int]) -> tuple[tuple[str, str,
 
     `counts` has "stages" and "entries".
     """
-    post = (("post/, compare/", "post", 1),) if wanted.kind == "order" else ()
-    return (
+    reader, post = wanted.reader, wanted.compares
+    found = (
         ("index.html", "page", 1),
+        ("report.pdf", "pdf", 1),
         ("READ-ME-FIRST.txt", "readme", 1),
         ("stages/", "stages", counts["stages"]),
-        *post,
+        ("post/, compare/", "post", post),
+        ("forms/", "forms", post and len(reader.forms)),
+        ("custody.csv", "custody", reader.custody),
         ("leaves.txt, events.jsonl", "ledger", counts["entries"]),
         ("anchors/, trust/", "anchors", 1),
         ("artist.pub, artist-pub.pem", "key", 1),
         ("verify.py, SHA256SUMS", "verify", 1),
     )
+    return tuple((name, key, int(count)) for name, key, count in found if count)

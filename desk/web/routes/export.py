@@ -133,7 +133,7 @@ async def write(request: "Request") -> Response:
             str(fields.get("folder", "")),
             str(fields.get("name", "") or wanted.file_name(whole)),
         )
-        post, given = steps.post_arguments(desk.settings, row if whole.kind == "order" else None)
+        post, given = steps.post_arguments(desk.settings, row if whole.compares else None)
         told = wanted.arguments(whole, post, stamped=fields.get("stamp") == "1")
         return _jobs(desk).start(out, told, words.language(), given).number
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
@@ -50,6 +50,7 @@ def test_what_an_address_says_is_read_and_said_again() -> None:
     }
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(["session", "finding", "kind", "audience", "named", "stages"]), st.text(max_size=90)
@@ -92,15 +93,26 @@ def test_what_is_ticked_at_first() -> None:
 
 
 def test_the_command_is_told_what_was_chosen_and_no_more() -> None:
-    whole = Wanted("s", stages=(7, 3))
-    assert wanted.arguments(whole, ["--post", "p.jpg"], stamped=True) == [
-        "s",
-        "--stages",
-        "3,7",
-        "--post",
-        "p.jpg",
+    plain = Wanted("s", stages=(7, 3), audience="client")
+    assert wanted.arguments(plain, [], stamped=True) == ["s", "--audience", "client", "--stages", "3,7"]
+    whole = Wanted("s", 5, "both", "lawyer", (3,), named=True)
+    assert wanted.arguments(whole, ["--finding", "5"], stamped=False) == [
+        *("s", "--audience", "lawyer", "--stages", "3", "--finding", "5"),
+        *("--report", "both", "--with-account", "--no-stamp"),
     ]
-    assert wanted.arguments(whole, [], stamped=False) == ["s", "--stages", "3,7", "--no-stamp"]
+    hidden = Wanted("s", 5, "order", "public", (3,), named=True)
+    assert "--with-account" not in wanted.arguments(hidden, ["--finding", "5"], stamped=True)
+
+
+def test_what_goes_in_is_that_of_the_reader() -> None:
+    counts = {"stages": 1, "entries": 9}
+    lawyer = {name for name, _, _ in wanted.contents(Wanted("s", 5, "order", "lawyer"), counts)}
+    client = {name for name, _, _ in wanted.contents(Wanted("s", 0, "process", "client"), counts)}
+    public = {name for name, _, _ in wanted.contents(Wanted("s", 5, "order", "public"), counts)}
+    assert {"forms/", "custody.csv", "post/, compare/"} <= lawyer
+    assert "forms/" not in client | public
+    assert "post/, compare/" not in client
+    assert "custody.csv" not in public
 
 
 def test_the_name_of_a_file_is_plain_and_of_nobody() -> None:
