@@ -190,12 +190,12 @@ def lower_priority() -> None:
         idle = 0x40  # IDLE_PRIORITY_CLASS
         kernel = ctypes.WinDLL("kernel32")
         kernel.SetPriorityClass(kernel.GetCurrentProcess(), idle)
-        return
-    with suppress(OSError):
-        os.nice(19)
-    if sys.platform == "linux" and hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):  # runs only when nothing else wants the processor
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        with suppress(OSError):
+            os.nice(19)
+        if sys.platform == "linux":
+            with suppress(OSError):  # runs only when nothing else wants the processor
+                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def threads() -> int:
