@@ -1,10 +1,10 @@
 """`sakigake config`: what is set and by whom, and the file it is set in."""
 
 import os
+import platform
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -85,15 +85,16 @@ def edit() -> int:
 
 def editor() -> list[str]:
     """Return the command of the editor: $VISUAL, else $EDITOR, else one that is there; raises UsageError."""
+    system = platform.system()
     for name in ("VISUAL", "EDITOR"):
         if value := os.environ.get(name, "").strip():
-            if sys.platform == "win32" or Path(value).is_file():
+            if system == "Windows" or Path(value).is_file():
                 return [value.strip('"')]
             return shlex.split(value)
-    if sys.platform == "win32":
+    if system == "Windows":
         return ["notepad"]
     found = next(filter(shutil.which, ("sensible-editor", "nano", "vim", "vi")), None)
-    if sys.platform == "darwin":
+    if system == "Darwin":
         return ["open", "-W", "-t"]
     if not found:
         raise errors.UsageError("editor-none", path=settings.places()[1])

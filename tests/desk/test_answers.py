@@ -83,7 +83,7 @@ def test_people_and_programs_are_answered_apart(walked: journey.Walk) -> None:
 
 @pytest.mark.slow
 def test_every_exit_code_was_met(walked: journey.Walk) -> None:
-    kinds = [errors.SakigakeError, *errors.SakigakeError.__subclasses__()]
+    kinds: list[type[errors.SakigakeError]] = [errors.SakigakeError, *errors.SakigakeError.__subclasses__()]
     known = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     assert {kind.exit_code for kind in kinds} | known == CODES
     assert {ran.code for ran in walked.calls} >= CODES

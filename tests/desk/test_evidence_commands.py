@@ -245,7 +245,7 @@ def test_an_authority_that_does_not_answer_has_an_exit_code(home: Path) -> None:
             assert told.returncode == 5, told.stderr
             assert "No time authority answered" in told.stderr
             assert "tokens are still waiting" in told.stderr
-        assert "is closed" in told.stdout
+        assert "ledger closed: yes" in told.stdout
         answered = sakigake(home, "session", "close", "--json")
     assert answered.returncode == 5
     assert json.loads(answered.stdout)["closed_before"] is True, "what was closed stays closed"
