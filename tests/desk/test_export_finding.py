@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 from desk.demo.authority import LocalAuthority, local_authority
 from sakigake.evidence.standalone.certificates import read_root
 from sakigake.evidence.standalone.whole import check
+from tests.watch import studio
 from tests.watch.pipeline import scene
 from tests.watch.test_watch_command import sakigake
 
@@ -21,10 +23,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAuthori
 
 @pytest.fixture
 def home(own_home: Path, authority: LocalAuthority, tmp_path: Path) -> Path:
-    scene.recorded(own_home).store.close()
+    own_home.mkdir(parents=True, exist_ok=True)
     (own_home / "sakigake.toml").write_text(
         f"[watch]\nalerts = []\n{authority.settings()}\n", encoding="utf-8"
     )
+    drawn = tmp_path / "canaryfolderqz"
+    drawn.mkdir()
+    for number, pixels in enumerate(studio.pictures()):
+        assert cv2.imwrite(str(drawn / f"{number:02}.png"), pixels)
+    sakigake("record", "start", "--source", f"folder:{drawn}", "--once")
     picture = tmp_path / "canaryfileqz.jpg"
     picture.write_bytes(scene.derived())
     sakigake("watch", "inbox", str(picture))
@@ -56,6 +63,7 @@ def test_a_finding_becomes_a_package_that_both_verifiers_take(
     for folder in (pack, tmp_path / "whole"):
         everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
         assert b"canaryfileqz" not in everything
+        assert b"canaryfolderqz" not in everything
         assert str(home).encode() not in everything
 
 
