@@ -39,6 +39,7 @@ def home(own_home: Path, authority: LocalAuthority, tmp_path: Path) -> Path:
     return own_home
 
 
+@pytest.mark.slow
 def test_a_finding_becomes_a_package_that_both_verifiers_take(
     home: Path, authority: LocalAuthority, tmp_path: Path
 ) -> None:
