@@ -23,6 +23,7 @@ from sakigake.evidence.audience import AUDIENCES
 from sakigake.evidence.explained import Caption, Explained
 from sakigake.evidence.paper import blocks, letters, pdf
 from sakigake.evidence.paper.matter import Paper
+from sakigake.evidence.paper.sheet import Sheet
 from sakigake.evidence.posted import Posted, PostedTime, without_account
 from sakigake.evidence.standalone.rules import RefusedError
 from sakigake.evidence.standalone.whole import check
@@ -126,7 +127,7 @@ def test_a_reader_of_the_pdf_alone_can_say_all_four(
 @pytest.mark.parametrize("order", list(Order))
 def test_each_order_is_printed_in_the_same_size(order: Order) -> None:
     answer = blocks.Answer("x", words.text(f"finding.order.{order.value}", "en"))
-    sheet = pdf.Sheet("x", "en")
+    sheet = Sheet("x", "en")
     sizes: list[float] = []
     sheet.put = lambda *given, **_: sizes.append(given[3])  # type: ignore[method-assign]
     sheet.page()

@@ -198,6 +198,12 @@ def test_no_planted_name_or_colour_leaves(screen: Screen, tmp_path: Path) -> Non
     with ZipFile(made.pack) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     assert [name for name, body in members.items() if found_in(body)] == []
+    # What a PDF says is packed: it is read as a reader reads it.
+    read = subprocess.run(
+        ["pdftotext", "-", "-"], input=members["report.pdf"], capture_output=True, check=True
+    )
+    assert b"sakigake" in read.stdout
+    assert not found_in(read.stdout)
     pictures = {name: body for name, body in members.items() if name.endswith(".png")}
     assert len(pictures) >= 2
     pictures["overlay"] = made.overlay.read_bytes()
