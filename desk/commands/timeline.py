@@ -10,8 +10,8 @@ import click
 from desk.answering import answer, told
 from desk.answering import as_json as json_option
 from desk.commands.hashes import hashes
-from desk.commands.timeline_names import labels, merge, rename
 from desk.commands.naming import find_stages, labels_json, name
+from desk.commands.timeline_names import labels, merge, rename
 from sakigake import errors, words
 from sakigake.clock import iso
 from sakigake.model import Session

@@ -11,8 +11,8 @@ from desk.demo.authority import LocalAuthority, local_authority
 from sakigake.evidence.standalone.certificates import read_root
 from sakigake.evidence.standalone.whole import check
 from tests.watch import studio
+from tests.watch.commands import sakigake
 from tests.watch.pipeline import scene
-from tests.watch.test_watch_command import sakigake
 
 
 @pytest.fixture(scope="module")

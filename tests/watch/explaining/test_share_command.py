@@ -12,9 +12,9 @@ from PIL import Image
 from sakigake import words
 from sakigake.model import Session
 from sakigake.store.sqlite import SqliteStore
+from tests.watch.commands import sakigake
 from tests.watch.explaining.case import cut, recorded, usual
 from tests.watch.studio import drawing, redrawn, saved
-from tests.watch.test_watch_command import sakigake
 from watch.explaining import letters, sharing
 from watch.explaining.sharing import Share, Way
 
