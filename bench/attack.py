@@ -5,8 +5,8 @@
 Mutations (flip, insert, delete, truncate, duplicate, swap) go over every byte in three ways: `archive` changes the ZIP
 as it lies there; `content` changes a file and packs anew, with all headers right; `holder` changes a file, lists and
 signs all files anew as only the key's holder can. Left out of `holder` are files that are the holder's own
-statements and whose bytes no rule binds: the page, READ-ME-FIRST.txt, verify.py, trust/, compare/; and of a proof the
-height that it states.
+statements and whose bytes no rule binds: the page, READ-ME-FIRST.txt, verify.py, report.pdf, custody.csv, forms/, trust/
+and compare/; and of a proof the height that it states. What was kept of the post is bound and stays in.
 Structured attacks are in `bench.attack_cases`. A twentieth as many packages, which the key's holder may rightly make, are
 asked about for agreement alone. `openssl ts -verify` must take exactly the tokens that are counted.
 Ends 1 when anything was accepted, raised or disagreed about.
@@ -38,7 +38,6 @@ from sakigake.evidence.standalone.certificates import Root
 from sakigake.evidence.standalone.rules import RefusedError
 from sakigake.evidence.verify import verify
 
-FREE = ("index.html", "READ-ME-FIRST.txt", "verify.py", "trust/", "compare/")
 OPERATORS = ("flip", "insert", "delete", "truncate", "duplicate", "swap")
 TARGETS = ("archive", "content", "holder")
 KEPT_DETAILS = 50
@@ -117,6 +116,9 @@ def _project(path: Path, trust: Trust) -> Answer:
         {"not_after": report.sealed} if report.sealed else None,
         report.compared.named() if report.compared else None,
         report.compared.likeness.value if report.compared else None,
+        (report.post_kept.listed, report.post_kept.shown, report.post_kept.not_after)
+        if report.post_kept
+        else None,
     )
     return report.verdict.value, (report.reasons, *times, *told)
 
@@ -138,6 +140,9 @@ def _alone(path: Path, roots: list[Root]) -> Answer:
         found["sealed"],
         found["order_stages"],
         found["likeness_stated"],
+        tuple(found["post_kept"][key] for key in ("files", "shown", "not_after"))
+        if found["post_kept"]
+        else None,
     )
     return found["verdict"], (tuple(found["reasons"]), *times, *told)
 
@@ -176,7 +181,7 @@ def mutations(scene: Scene, count: int, seed: int) -> Iterator[tuple[str, str, b
     """Yield (target, description, archive). The places are spread evenly: over the archive, and over every file."""
     rng = random.Random(seed)
     whole, bare = attack_scene.pack(scene.contents), scene.bare()
-    bound = [name for name in bare if not name.startswith(FREE) and name not in layout.UNLISTED]
+    bound = [name for name in bare if not attack_scene.is_free(name) and name not in layout.UNLISTED]
     files: dict[str, list[str]] = {"content": sorted(scene.contents), "holder": sorted(bound)}
     for number in range(count):
         target, operator = TARGETS[number % 3], OPERATORS[number // 3 % len(OPERATORS)]

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from bench.attack_scene import Hand, Scene, pack, restated, sealed
+from bench.attack_scene import Hand, Scene, is_free, pack, restated, sealed
 from sakigake.evidence import layout
 from sakigake.model import EntryType
 
@@ -51,8 +51,7 @@ def _finding(scene: Scene, rng: random.Random) -> tuple[str, bytes]:
 def _statement(scene: Scene, rng: random.Random) -> tuple[str, bytes]:
     """Change a byte of a file that no rule binds to others."""
     bare = scene.bare()
-    names = [name for name in bare if name.startswith(("trust/", "compare/", "index", "READ", "verify"))]
-    name = rng.choice(sorted(names))
+    name = rng.choice(sorted(filter(is_free, bare)))
     at = rng.randrange(len(bare[name]))
     body = bytearray(bare[name])
     body[at] ^= 1 << rng.randrange(8)

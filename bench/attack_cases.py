@@ -11,7 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import attack_archive, attack_blocks, attack_keys, attack_still, attack_texts, attack_tokens
+from bench import (
+    attack_archive,
+    attack_blocks,
+    attack_keys,
+    attack_parts,
+    attack_still,
+    attack_texts,
+    attack_tokens,
+)
 from bench.attack_scene import KEY, Contents, Hand, Scene, ask, pack, restated, sealed
 from sakigake.anchor.trust import Trust
 from sakigake.evidence import layout
@@ -34,6 +42,7 @@ def cases(scene: Scene) -> Iterator[Case]:
     """Yield every structured attack."""
     parts = (_outsider, _holder, _events, _findings, _by_hand, _entries)
     others = (attack_texts, attack_archive, attack_tokens, attack_blocks, attack_keys, attack_still)
+    others = (*others, attack_parts)
     for part in (*parts, *(each.cases for each in others)):
         for name, make, *more in part(scene):
             yield Case(name, make, *more)

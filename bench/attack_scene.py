@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bench import chain
+from bench import attack_full, chain
 from desk.demo import authority as demo
 from sakigake.anchor import bitcoin, ots, rfc3161
 from sakigake.anchor.trust import Authority, Trust
@@ -92,6 +93,16 @@ def sealed(contents: Mapping[str, bytes], key: Ed25519PrivateKey = KEY) -> Conte
     out = {name: body for name, body in contents.items() if name not in layout.UNLISTED}
     manifest = "".join(f"{sha256(out[name]).hexdigest()}  {name}\n" for name in sorted(out)).encode()
     return out | {layout.MANIFEST: manifest, layout.SIGNATURE: key.sign(manifest)}
+
+
+def is_free(name: str) -> bool:
+    """Say whether a file is the key holder's own statement: no rule binds its bytes, or not all of them.
+
+    Of the finding and the roots their form is bound, of all others nothing.
+    """
+    for_people = {layout.PAGE, layout.README, layout.VERIFIER, layout.REPORT, layout.CUSTODY, *layout.FORMS}
+    stated = for_people | {layout.METHOD, layout.FINDING}
+    return name in stated or name.startswith("trust/") or bool(layout.COMPARED_FILE.fullmatch(name))
 
 
 def pack(
@@ -241,6 +252,7 @@ def make(folder: Path) -> Scene:
         compared=5,
         post_digest=sha256(post.read_bytes()).hexdigest(),
     )
+    asks = [partial(ask, place) for place in (scene.honest, scene.other)]
     package.export(
         store,
         session,
@@ -251,6 +263,7 @@ def make(folder: Path) -> Scene:
         chosen=numbers[:4],
         post=package.Post(post, "png", found),
         stamp=lambda manifest: ask(scene.honest, manifest),
+        paper=attack_full.paper(attack_full.kept(folder, KEY, post.read_bytes(), asks)),
     )
     store.close()
     archive = container.open_container(folder / "pack.zip")
