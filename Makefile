@@ -29,8 +29,9 @@ demo: $(READY) system  ## record a real paint program, compare, export, verify (
 test: $(DEV) test-system  ## the tests that take minutes at most
 	$(PYTEST) -m "not slow and not deep"
 
+# Right after `make test` in the same checkout AFTER_TEST=1 leaves out what has just run; every test still runs once.
 test-all: $(DEV) all-system  ## every test, the slow ones included
-	$(PYTEST) -m "not deep"
+	$(PYTEST) -m "$(if $(AFTER_TEST),slow and )not deep"
 	@if grep -rqE 'mark\.deep' tests --include='test_*.py'; then \
 	  $(PIP) -e '.[$(EXTRAS),deep]' && $(PYTEST) -m deep; fi
 

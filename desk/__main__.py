@@ -7,6 +7,9 @@ import os
 # While the program is still being loaded Ctrl+C ends it without a word, not with a traceback.
 _signal.signal(_signal.SIGINT, lambda *_: os._exit(130))
 
+# Small products of matrices on two threads cost ten times the CPU of one, most of it waiting; read when numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import sys  # noqa: E402 - only the lines above are to come before everything else
 from typing import Any  # noqa: E402
 

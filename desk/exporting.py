@@ -5,7 +5,6 @@ Each step that waits (for tokens, for a comparison) is here; what is said about 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,6 +97,7 @@ def run(loaded: "Settings", store: "SqliteStore", session: Session, request: Req
     # An older copy is never signed again: that would be a second ledger under its name.
     headless = not behind and not store.frozen and seal_rest(loaded, trusted, session.id)
     compared, told, left = _post(loaded, store, session, request, store.public_key(session.id))
+    explained = request.explained or (_explained(loaded, store, compared, request) if compared else None)
     stamp, why = stamper(loaded, trusted) if request.stamp else (None, words.text("export.stamp-off"))
     report = report_of(request)
     done = package.export(
@@ -112,7 +112,7 @@ def run(loaded: "Settings", store: "SqliteStore", session: Session, request: Req
         entry_only=request.bare,
         post=compared,
         stamp=stamp,
-        paper=Paper(reader, report, request.langs, request.named, told, request.explained),
+        paper=Paper(reader, report, request.langs, request.named, told, explained),
     )
     return Done(done, session, report, why, behind, headless, left if reader.kept else "")
 
@@ -128,7 +128,7 @@ def _post(
     loaded: "Settings", store: "Store", session: Session, request: Request, public: bytes
 ) -> "tuple[Post | None, Posted, str]":
     """Return the post that is compared, what is told of it, and what had to be left out of its evidence."""
-    from desk import own_works  # noqa: PLC0415
+    from desk import explaining, own_works  # noqa: PLC0415
     from sakigake.evidence import package  # noqa: PLC0415
     from watch.check import check_picture  # noqa: PLC0415
     from watch.sanitise import extension_of  # noqa: PLC0415
@@ -140,10 +140,21 @@ def _post(
     if request.finding is None:
         return None, Posted(), ""
     row = row_of(loaded, request.finding)
-    path = picture_of(loaded, row)
+    path = explaining.picture_of(loaded, row)
     finding = _again(loaded, store, session, row, path)
     told, left = _told(loaded, row, public, named=request.named)
     return package.Post(path, extension_of(path).removeprefix("."), finding), told, left
+
+
+def _explained(loaded: "Settings", store: "Store", compared: "Post", request: Request) -> Explained | None:
+    """Return the pictures that explain the comparison, with nothing of a stage that the package holds back."""
+    from desk import explaining  # noqa: PLC0415
+    from sakigake.evidence.explained import taken  # noqa: PLC0415
+    from watch.explaining.gathering import Disclosed  # noqa: PLC0415
+
+    shown = Disclosed(request.chosen, request.hidden, request.bare)
+    drawn = explaining.of_post(store, loaded.pictures, compared.path, compared.finding, shown)
+    return taken(drawn) if drawn else None
 
 
 def _stated(posted: Interval) -> tuple[PostedTime, ...]:
@@ -159,20 +170,6 @@ def _again(loaded: "Settings", store: "Store", session: Session, row: "FindingRo
 
     found = check_picture(store, [session], path, deciding(row.post.time), own_works.provide(loaded))
     return with_claims(found, row.post.time)
-
-
-def picture_of(loaded: "Settings", row: "FindingRow") -> Path:
-    """Return the kept file of a finding's picture; raises NotFoundError when no evidence was kept, VerificationError."""
-    from watch.evidence import bundle  # noqa: PLC0415
-
-    if not row.new.bundle:
-        raise errors.NotFoundError("findings-no-evidence", number=row.number)
-    kept = bundle.read(loaded.home / bundle.FOLDER / row.new.bundle)
-    bundle.check(kept)
-    for path in sorted(kept.folder.glob("*.*")):
-        if sha256(path.read_bytes()).hexdigest() == row.new.digest:
-            return path
-    raise errors.VerificationError("evidence-bundle-changed", name=row.new.bundle)
 
 
 def _told(loaded: "Settings", row: "FindingRow", public: bytes, *, named: bool) -> tuple[Posted, str]:

@@ -7,15 +7,24 @@ from sakigake import words
 from sakigake.evidence import layout
 from sakigake.evidence.view import View
 
+# The root of the first leaves (RFC 9162): the hashes of two neighbours at a time, one that is left over as it is, until one
+# is left. In the words of bash and zsh and coreutils alone: whoever checks by hand should have to trust no program more.
+_BYTES = r"""printf "$(printf %s {hex} | sed 's/../\\x&/g')" """.strip()
+_PAIRS = (
+    r"""r() {{ while read a; do read b && (printf '\001'; {both}) | sha256sum | cut -c1-64 || echo $a; done; }}"""
+).format(both=_BYTES.format(hex="$a$b"))
 _ROOT = (
-    'python3 -c "import hashlib as h,base64 as b;H=lambda x:h.sha256(x).digest();'
-    "f=lambda l:l[0] if len(l)==1 else (lambda k:H(b'\\1'+f(l[:k])+f(l[k:])))(1<<(len(l)-1).bit_length()-1);"
-    "L=[bytes.fromhex(x) for x in open('leaves.txt').read().split()];"
-    '[print(b.b64encode(f(L[:n])).decode()) for n in ({sizes},)]"'
+    (
+        r"""l=$(head -n {size} leaves.txt); while [ $(printf '%s\n' "$l" | wc -l) -gt 1 ]; """
+        r"""do l=$(printf '%s\n' "$l" | r); done; """
+    )
+    + _BYTES.format(hex="$l")
+    + " | base64"
 )
+_REVERSED = "od -An -v -tx1 | tr -d ' \\n' | fold -w2 | tac | tr -d '\\n'"
 _HEADER = (
-    "python3 -c \"import hashlib as h;x=open('{name}','rb').read();"
-    'print(h.sha256(h.sha256(x).digest()).digest()[::-1].hex(),x[67:35:-1].hex())"'
+    f'echo "$(openssl dgst -sha256 -binary {{name}} | openssl dgst -sha256 -binary | {_REVERSED}) '
+    f'$(tail -c +37 {{name}} | head -c 32 | {_REVERSED})"'
 )
 # The key of the list must be the one that the ledger's first entry names, and that entry the ledger's first leaf:
 # otherwise anybody could sign another's files anew.
@@ -70,7 +79,7 @@ def commands(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> 
     files += f"cat {entry}; echo"
     step = f"handcheck.{_shown(view, seq)}"
     leaf = f"(printf '\\000'; cat {entry}) | sha256sum; sed -n {seq + 1}p leaves.txt"
-    root = _ROOT.format(sizes=",".join(str(size) for size, _ in points))
+    root = "; ".join((_PAIRS, *(_ROOT.format(size=size) for size, _ in points)))
     steps = [
         ("handcheck.files", _FILES),
         (
