@@ -30,6 +30,9 @@ TWINS = {
     "verify --lang": "program.lang",
     "calibrate --lang": "program.lang",
     "demo --lang": "program.lang",
+    "desk --lang": "program.lang",
+    "export --lang": "program.lang",
+    "share --lang": "program.lang",
     "record start --interval": "record.interval_s",
     "record start --overlay": "record.overlay",
     "export --no-stamp": "anchor.enabled",
@@ -101,6 +104,18 @@ ALONE = {
     "--authority": "way",
     "--seed": "this",
     "--replay": "way",
+    "--port": "way",
+    "--no-browser": "way",
+    "--limit": "form",
+    "--undo": "decide",
+    "--again": "decide",
+    "--finding": "this",
+    "--audience": "this",
+    "--report": "decide",
+    "--with-account": "decide",
+    "--i-have-read": "decide",
+    "--pin": "this",
+    "--obs": "way",
 }
 WALK = """
 import json, click
