@@ -1,12 +1,12 @@
 """`sakigake models`: fetching, taking in, checking and removing models. All of them are optional."""
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from sakigake import errors, words
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_models(as_json: bool) -> None:
     ]
     rows += [_stray(each) for key, each in here.items() if key not in known]
     if as_json:
-        click.echo(json.dumps({"schema_version": 1, "models": rows}, ensure_ascii=False))
+        answer({"models": rows})
         return
     for row in rows:
         state = "here" if row["here"] else "can-be-fetched" if row["can_be_fetched"] else "by-hand"

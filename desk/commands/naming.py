@@ -1,10 +1,10 @@
 """`sakigake timeline name` and `find`: what stages are called, and finding one by words."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.answering import answer
 from sakigake import errors, words
 from sakigake.clock import iso
 
@@ -111,7 +111,7 @@ def _tell(store: "SqliteStore", session: str, *, as_json: bool) -> None:
         by_stage.setdefault(each.seq, []).append(each)
     if as_json:
         rows = [{"stage": seq, **labels_json(names)} for seq, names in by_stage.items()]
-        click.echo(json.dumps({"schema_version": 1, "session": session, "stages": rows}, ensure_ascii=False))
+        answer({"session": session, "stages": rows})
         return
     for seq, names in by_stage.items():
         told = words.text("deep.name.comma").join(said_by(one) for one in sorted(names, key=_rank))
@@ -187,8 +187,8 @@ def find_stages(text: str, session: str, limit: int, as_json: bool) -> None:
             }
             for hit in found.hits
         ]
-        record = {"schema_version": 1, "model": model.key, "searched": found.searched, "unread": found.unread}
-        click.echo(json.dumps({**record, "stages": rows}, ensure_ascii=False))
+        record = {"model": model.key, "searched": found.searched, "unread": found.unread}
+        answer({**record, "stages": rows})
         return
     for hit in found.hits:
         click.echo(

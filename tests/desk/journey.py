@@ -199,6 +199,13 @@ def _record(way: Walk, base: Path) -> None:
     way.go("session", "close", "--json")
     first = way.go("timeline", "list", "--json").lines[0]["sessions"][0]["id"]
     way.go("timeline", "show", first, "--json")
+    stages = way.go("timeline", "name", first, "--json").lines[0]["stages"]
+    one, two = (row["stage"] for row in stages[:2])
+    way.go("timeline", "rename", first, str(one), "rough", "--json")
+    way.go("timeline", "merge", first, f"{one}-{two}", "--json")
+    way.go("timeline", "labels", first, "--json")
+    way.go("models", "list", "--json")
+    way.go("timeline", "find", "a red hat", "--json", code=4, schema="timeline-find")
     way.go("timeline", "show", first, "--bounds", "--all", "--json")
     way.go("timeline", "show", "no-such-session", "--json", code=4)
     way.go("timeline", "head", first, "--json", "-o", str(base / "code.png"))

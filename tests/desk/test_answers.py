@@ -19,6 +19,14 @@ SCHEMAS = ROOT / "docs" / "schemas"
 WITHOUT_JSON = {
     ("config", "edit"): "opens an editor; what it finds afterwards is that of config check",
     ("demo",): "a story for people; its parts are commands of their own",
+    ("desk",): "runs until it is ended, and answers in a browser",
+    ("share",): "asks a person whether a text was read before it writes",
+    ("models", "get"): "fetches; what is there then is told by models list",
+    ("models", "import"): "takes a file in; what is there then is told by models list",
+    ("models", "verify"): "says by its exit code whether the files are as they were",
+    ("models", "remove"): "removes; what is there then is told by models list",
+    ("deep", "run"): "runs beside the recorder; what it made is told by timeline name",
+    ("deep", "status"): "two lines for people; the same numbers come with timeline find",
 }
 CODES = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 130}
 
