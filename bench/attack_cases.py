@@ -42,8 +42,7 @@ def cases(scene: Scene) -> Iterator[Case]:
     """Yield every structured attack."""
     parts = (_outsider, _holder, _events, _findings, _by_hand, _entries)
     others = (attack_texts, attack_archive, attack_tokens, attack_blocks, attack_keys, attack_still)
-    others = (*others, attack_parts)
-    for part in (*parts, *(each.cases for each in others)):
+    for part in (*parts, *(each.cases for each in others), attack_parts.cases):
         for name, make, *more in part(scene):
             yield Case(name, make, *more)
 

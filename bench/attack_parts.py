@@ -5,7 +5,9 @@ is bound from the list through a ledger to its tokens, and whoever breaks a link
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
+from operator import eq
 from typing import Any
 
 from bench import attack_full, attack_tokens
@@ -212,7 +214,7 @@ def _ledgers(scene: Scene) -> Iterator[Attack]:
         "checkpoint of the package's ledger", {layout.KEPT_CHECKPOINT: bare[layout.checkpoint(0)]}
     )
     for name in (layout.KEPT_ENTRIES, layout.KEPT_CHECKPOINT):
-        yield hands.less(f"{name} left out", lambda each, name=name: each == name)
+        yield hands.less(f"{name} left out", partial(eq, name))
     yield hands.less(
         "tokens alone", lambda name: name in {layout.KEPT_ENTRIES, layout.KEPT_CHECKPOINT, layout.KEPT_SUMS}
     )
@@ -238,9 +240,13 @@ def _by_hand(scene: Scene, hands: _Hands) -> Iterator[Attack]:
     def claim(hand: Hand, change: dict[str, Any] | None = None, **more: Any) -> None:
         hand.add(EntryType.CLAIM, change, **({"info": info} | more))
 
+    def staged(hand: Hand) -> None:
+        claim(hand)
+        hand.stage()
+
     yield made("by hand, sound", claim, GOOD)
     yield made("not counting its events", claim, GOOD, events=None)
-    yield made("with a stage", lambda hand: (claim(hand), hand.stage())[0])
+    yield made("with a stage", staged)
     yield made("claim says more", lambda hand: claim(hand, info=info | {"more": 1}))
     yield made("claim names a token", lambda hand: claim(hand, after="0" * 64))
     yield made("claim of another number", lambda hand: claim(hand, {"seq": 5}))
