@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from desk.web.standing import Condition, Ended, Standing, recorder, watcher
-from sakigake import words
+from sakigake import durable, words
 from sakigake.errors import SakigakeError, UsageError
 from sakigake.lock import is_held
 from sakigake.text import plain
@@ -149,7 +149,9 @@ def launched(home: Path, arguments: Sequence[str], log_name: str) -> _Child:
     }
     try:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        with os.fdopen(
+            os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | durable.BINARY, 0o600), "wb"
+        ) as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "desk", *arguments],
                 stdin=subprocess.DEVNULL,

@@ -100,6 +100,8 @@ def test_no_picture_lies_beside_the_finding(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(with_finding())
     assert codes(tmp_path / "a.zip") == ("", "")
     (tmp_path / "a.zip").write_bytes(with_finding(files={"compare/anything.png": b"<html>"}))
+    assert codes(tmp_path / "a.zip") == ("package-file-missing", "missing")  # how it was made
+    (tmp_path / "a.zip").write_bytes(with_finding(files={"compare/anything.html": b"<html>"}))
     assert codes(tmp_path / "a.zip") == ("package-file-extra", "extra")
 
 

@@ -166,7 +166,8 @@ def test_every_sentence_can_be_printed() -> None:
         for lang in words.LANGUAGES
         for key, sentence in words.table(lang).items()
         for letter in sentence
-        if letter != "\n" and ord(letter) not in known
+        # The desk and the command line speak on screens only.
+        if letter != "\n" and ord(letter) not in known and not key.startswith(("desk.", "click."))
     }
     assert not lacking
 

@@ -54,7 +54,7 @@ class _Asked(Options):
 
     def _noted_text(self, name: str, shape: Shape, example: str, default: str | None) -> str:
         self._note(Field(name, shape, example, default or "", default is None))
-        return example if default is None else default
+        return example if default is None or (self._filled and not default) else default
 
     def text(self, name: str, *, example: str, default: str | None = None) -> str:
         return self._noted_text(name, Shape.TEXT, example, default)
