@@ -109,12 +109,19 @@ def listing(path: Path, script: str, **options: Any) -> Iterator[GalleryDl]:
             yield made
 
 
-def gone(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return True
-    return "Z" in Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+def gone(number: int, within_s: float = 10.0) -> bool:
+    """Whether a killed process is no more: the kernel may still be about it, and nobody may have collected it."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            os.kill(number, 0)
+            state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @posix
