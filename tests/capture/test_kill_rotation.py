@@ -85,6 +85,8 @@ started = begin(
 started.ledger.checkpoint([])
 """
 TYPED = """
+import sys
+
 from desk.__main__ import run
 
 sys.argv = ["sakigake", *sys.argv[3:]]

@@ -8,7 +8,7 @@ Matějka et al., "Analysis of Score Normalization in Multilingual Speaker Recogn
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from sakigake import resources
 from sakigake.errors import ConfigError
 from sakigake.fingerprint.vector import V1, VERSION, Descriptors, require_same_version
-from watch.compare.measures import MEASURES, PARTS, Matrix, Ready, prepared, rows_of, unit
+from watch.compare.accidental import widening
+from watch.compare.masked import Masked
+from watch.compare.measures import EDGES, LAYOUT, MEASURES, PARTS, Matrix, Ready, prepared, rows_of, unit
 
 TOP = 100
 NAMES = {V1: "cohort-v1", VERSION: "cohort-v2"}
@@ -78,18 +80,39 @@ def extended(cohort: Cohort, pictures: Sequence[Descriptors]) -> Cohort:
 
 def beside_posts(cohort: Cohort, posts: Mapping[str, Ready]) -> dict[str, Against]:
     """Return, for each measure, how posts score against the cohort's closest pictures as stages."""
+    wider = widened(posts)
     return {
-        measure.name: top(measure.compare(posts[measure.part], cohort.ready[measure.part]), measure.floor)
+        measure.name: wider(
+            top(measure.compare(posts[measure.part], cohort.ready[measure.part]), measure.floor)
+        )
         for measure in MEASURES[cohort.fingerprint]
     }
 
 
 def beside_stages(cohort: Cohort, stages: Mapping[str, Ready]) -> dict[str, Against]:
     """Return, for each measure, how stages score against the cohort's closest pictures as posts."""
+    wider = widened(stages)
     return {
-        measure.name: top(measure.compare(cohort.ready[measure.part], stages[measure.part]).T, measure.floor)
+        measure.name: wider(
+            top(measure.compare(cohort.ready[measure.part], stages[measure.part]).T, measure.floor)
+        )
         for measure in MEASURES[cohort.fingerprint]
     }
+
+
+def widened(pictures: Mapping[str, Ready]) -> Callable[[Against], Against]:
+    """Return what makes deviations larger for pictures that are alike by accident; those of version 1 stay as they are."""
+    layouts, edges = pictures.get(LAYOUT), pictures[EDGES]
+    if not isinstance(layouts, Masked) or isinstance(edges, Masked):
+        return lambda against: against
+    factors = widening(layouts, edges)
+
+    def wider(against: Against) -> Against:
+        # Of each picture there is one deviation, or one for each work that is left out of the cohort.
+        rows = factors if against.spread.ndim == 1 else factors[:, None]
+        return replace(against, spread=against.spread * rows)
+
+    return wider
 
 
 def top(scores: Matrix, floor: float) -> Against:

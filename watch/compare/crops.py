@@ -20,6 +20,7 @@ from sakigake.fingerprint.layout_map import CHANNELS, SIDE
 from sakigake.fingerprint.placed import Placed, Window, placed_v1, votes_v1
 from sakigake.fingerprint.vector import Descriptors
 from watch.compare import cohort as cohorts
+from watch.compare.accidental import widening
 from watch.compare.cohort import top
 from watch.compare.explain import Agreement
 from watch.compare.masked import Masked, masked
@@ -47,6 +48,7 @@ class Canvases:
     layouts: Layouts
     edges: Lines
     thumbs: Lines
+    widening: Matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +103,7 @@ def canvases(stages: Sequence[Descriptors], layouts: Masked, edges: Matrix) -> C
         Layouts.of(layouts),
         Lines.of(edges.reshape(-1, _CELLS, BINS).transpose(0, 2, 1)),
         Lines.of(_tones(thumbs.transpose(0, 2, 1))),
+        widening(layouts, edges),
     )
 
 
@@ -122,7 +125,9 @@ def find(
         found.normalised.update({name: np.full(count, NONE, np.float32) for name in MEASURES})
     if chosen:
         placed = placed_v1(votes_v1(plain.square), [(each.window, each.mirrored) for each in chosen])
-        _compare(chosen, placed, stages, empty)
+        rows = rows_of([plain])
+        wide = np.asarray((stages.widening + widening(masked(rows[LAYOUT]), rows[EDGES])) / 2, np.float32)
+        _compare(chosen, placed, stages, wide, empty)
     return empty[0], empty[1]
 
 
@@ -165,8 +170,13 @@ def _candidates(hands: Iterable[Descriptors], stages: Canvases, without: int | N
     return [each for each in found[:_KEPT] if each.score >= _LEAST]
 
 
-def _compare(chosen: Sequence[_Candidate], placed: Placed, stages: Canvases, found: Sequence[Found]) -> None:
-    """Compare the picture in each candidate's window with the candidate, and fill in what comes out."""
+def _compare(
+    chosen: Sequence[_Candidate], placed: Placed, stages: Canvases, wide: Matrix, found: Sequence[Found]
+) -> None:
+    """Compare the picture in each candidate's window with the candidate, and fill in what comes out.
+
+    `wide` has for each stage how easily it and the post are alike by accident: scores are divided by it.
+    """
     every, null = ranges(), _null()
     cover = np.stack([np.outer(every.cover[each.rows], every.cover[each.columns]).ravel() for each in chosen])
     weights = energy_weights(placed.layout, cover)
@@ -202,7 +212,7 @@ def _compare(chosen: Sequence[_Candidate], placed: Placed, stages: Canvases, fou
         }
         scores[EDGES] = (raw[EDGES] - by_edges.mean[number]) / by_edges.spread[number]
         scores[COLOURS] = raw[COLOURS]
-        _fill(found[each.mirrored], each, rows, raw, scores)
+        _fill(found[each.mirrored], each, rows, raw, {name: got / wide[rows] for name, got in scores.items()})
 
 
 def _fill(

@@ -55,13 +55,14 @@ def leave_one_out(
     def side(pictures: Sequence[Descriptors], left: int | NDArray[np.intp] | None, *, seen: bool) -> _Side:
         """Make pictures ready; `left` is the cohort's column that no row, or the one that each row, is held against."""
         ready, beside = prepared(rows_of(pictures)), {}
+        wider = cohorts.widened(ready)
         for each in measures:
             mine, theirs = ready[each.part], every.ready[each.part]
             scores = (each.compare(mine, theirs) if seen else each.compare(theirs, mine).T).copy()
             scores[:, unused] = -np.inf
             if left is not None:
                 scores[np.arange(len(pictures)), left] = -np.inf
-            beside[each.name] = left_out(scores, size, each.floor)
+            beside[each.name] = wider(left_out(scores, size, each.floor))
         return _Side(ready, beside, None if seen else canvases_of(pictures, ready))
 
     blocks = [stages[start : start + _BLOCK] for start in range(0, len(stages), _BLOCK)]
