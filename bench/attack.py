@@ -33,7 +33,7 @@ from sakigake.anchor import ots, rfc3161
 from sakigake.anchor.trust import Trust
 from sakigake.errors import VerificationError
 from sakigake.evidence import layout
-from sakigake.evidence.standalone import whole
+from sakigake.evidence.standalone import stamps, whole
 from sakigake.evidence.standalone.certificates import Root
 from sakigake.evidence.standalone.rules import RefusedError
 from sakigake.evidence.verify import verify
@@ -65,7 +65,10 @@ Answer = tuple[str, tuple[Any, ...]]
 
 
 class Judge:
-    """Both verifiers, asked about the same bytes with the same pinned roots."""
+    """Both verifiers, asked about the same bytes with the same pinned roots.
+
+    The standalone is asked twice where a case was thought up by somebody: as it is, and as it is without rfc3161-client.
+    """
 
     def __init__(self, folder: Path, tally: Tally) -> None:
         self._path = folder / "judged.zip"
@@ -76,13 +79,15 @@ class Judge:
         self._path.write_bytes(raw)
         return self._path
 
-    def verdict(self, path: Path, trust: Trust, name: str) -> str:
-        """Return the verdict of both; counts what raised and where they differ."""
+    def verdict(self, path: Path, trust: Trust, name: str, *, lonely: bool = False) -> str:
+        """Return the verdict of both; counts what raised and where they differ. `lonely`: also without a second opinion."""
         roots = [Root(each.name, each.roots, each.between) for each in trust.authorities]
         asks: dict[str, Callable[[], Answer]] = {
             "project": lambda: _project(path, trust),
             "standalone": lambda: _alone(path, roots),
         }
+        if lonely:
+            asks["standalone without a second opinion"] = lambda: _lonely(path, roots)
         answers = []
         for which, ask in asks.items():
             try:
@@ -91,10 +96,11 @@ class Judge:
                 self._tally.uncaught += 1
                 self._tally.note(f"uncaught: {name}: {which}: {error!r}")
                 answers.append(("UNCAUGHT", ()))
-        if answers[0] != answers[1]:
-            self._tally.disagreements += 1
-            self._tally.note(f"disagreement: {name}: {answers[0]} / {answers[1]}")
-        return answers[0][0] if answers[0][0] != "FAILED" else answers[1][0]
+        for other in answers[1:]:
+            if answers[0] != other:
+                self._tally.disagreements += 1
+                self._tally.note(f"disagreement: {name}: {answers[0]} / {other}")
+        return next((each for each, _ in answers if each != "FAILED"), "FAILED")
 
 
 def _project(path: Path, trust: Trust) -> Answer:
@@ -145,6 +151,16 @@ def _alone(path: Path, roots: list[Root]) -> Answer:
         else None,
     )
     return found["verdict"], (tuple(found["reasons"]), *times, *told)
+
+
+def _lonely(path: Path, roots: list[Root]) -> Answer:
+    """Ask the standalone as it is where rfc3161-client is not installed."""
+    had = stamps.SECOND_OPINION
+    stamps.SECOND_OPINION = False
+    try:
+        return _alone(path, roots)
+    finally:
+        stamps.SECOND_OPINION = had
 
 
 def mutate(rng: random.Random, raw: bytes, operator: str, at: int) -> bytes:
@@ -237,7 +253,7 @@ def run_structured(scene: Scene, judge: Judge, tally: Tally, step: int = 1) -> d
     for case in islice(attack_cases.cases(scene), 0, None, step):
         made = case.make()
         path = made if isinstance(made, Path) else judge.file(made)
-        verdict = judge.verdict(path, case.trust or scene.trust, case.name)
+        verdict = judge.verdict(path, case.trust or scene.trust, case.name, lonely=True)
         verdicts[case.name] = verdict
         tally.structured += 1
         if verdict not in case.right and verdict != "UNCAUGHT":
@@ -249,7 +265,7 @@ def run_structured(scene: Scene, judge: Judge, tally: Tally, step: int = 1) -> d
 def run_agreement(scene: Scene, judge: Judge, count: int, seed: int) -> Counter[str]:
     """Judge packages that may pass or not; only disagreements and escaped errors count. Returns the verdicts."""
     return Counter(
-        judge.verdict(judge.file(raw), scene.trust, description)
+        judge.verdict(judge.file(raw), scene.trust, description, lonely=True)
         for description, raw in attack_agree.cases(scene, count, seed)
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 from bench import (
     attack_archive,
     attack_blocks,
+    attack_chains,
     attack_keys,
     attack_parts,
     attack_still,
@@ -41,7 +42,15 @@ class Case:
 def cases(scene: Scene) -> Iterator[Case]:
     """Yield every structured attack."""
     parts = (_outsider, _holder, _events, _findings, _by_hand, _entries)
-    others = (attack_texts, attack_archive, attack_tokens, attack_blocks, attack_keys, attack_still)
+    others = (
+        attack_texts,
+        attack_archive,
+        attack_tokens,
+        attack_chains,
+        attack_blocks,
+        attack_keys,
+        attack_still,
+    )
     for part in (*parts, *(each.cases for each in others), attack_parts.cases):
         for name, make, *more in part(scene):
             yield Case(name, make, *more)
@@ -219,6 +228,17 @@ def _findings(scene: Scene) -> Iterator[Attack]:
     yield state("stages in the wrong order", stages={"best": 1, "first": 2, "last": 1})
     yield state("post ends before it begins", post={"not_before": 5, "not_after": 4})
     yield state("draft years earlier", draft={"not_before": 1, "not_after": 2})
+    for kept, what in (("fp", "a fingerprint"), ("entry", "an entry")):
+        named = {layout.stage(finding["stages"]["best"], kind) for kind in ("png", "open.json")}
+        named |= {
+            layout.stage(finding["stages"]["best"], f"fp.{end}") for end in ("json", "bin") if kept == "entry"
+        }
+        less = {name: body for name, body in bare.items() if name not in named}
+        yield (
+            f"finding: rests on a stage of which {what} is all there is",
+            _packed(sealed(less)),
+            ("INTEGRITY ONLY",),
+        )
     narrow = {**finding["draft"], "not_after": finding["draft"]["not_after"] - 1}
     yield state("draft narrower than its tokens", NOT_VERIFIED, draft=narrow)
     yield state("object for an order", order={"a": 1})

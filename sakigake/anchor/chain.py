@@ -19,6 +19,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 MAX_LINKS = 6
 MIN_RSA_BITS = 2048
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+# What a chain may be told critically. Policies and lists of revoked certificates are not followed here, and say nothing of
+# who issued what; constraints of names are, and no chain that has any is followed at all.
+_KNOWN = (
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.ExtendedKeyUsage,
+    x509.SubjectAlternativeName,
+    x509.CertificatePolicies,
+    x509.PolicyConstraints,
+    x509.InhibitAnyPolicy,
+    x509.CRLDistributionPoints,
+)
 _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -80,7 +92,16 @@ def stamps_time_only(certificate: x509.Certificate) -> bool:
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         return False
     key_usage = _extension(certificate, x509.KeyUsage)
-    return key_usage is None or key_usage.digital_signature or key_usage.content_commitment
+    if key_usage is None:
+        return True
+    others = (
+        key_usage.key_encipherment,
+        key_usage.data_encipherment,
+        key_usage.key_agreement,
+        key_usage.key_cert_sign,
+        key_usage.crl_sign,
+    )
+    return (key_usage.digital_signature or key_usage.content_commitment) and not any(others)
 
 
 def ancestors(leaf: x509.Certificate, embedded: Collection[x509.Certificate]) -> set[x509.Certificate]:
@@ -106,7 +127,7 @@ def path(
     Shortest first and each certificate once, so that a crowd of certificates that issued each other costs no more
     than their number squared.
     """
-    waiting: deque[tuple[x509.Certificate, ...]] = deque([(leaf,)])
+    waiting: deque[tuple[x509.Certificate, ...]] = deque([(leaf,)] if _plain(leaf) else [])
     seen = {leaf}
     while waiting:
         so_far = waiting.popleft()
@@ -115,11 +136,11 @@ def path(
         if not isinstance(last.signature_hash_algorithm, _STRONG):
             continue
         for root in roots:
-            if _may_issue(root, so_far, moment) and issued(last, root):
+            if _may_issue(root, so_far, moment) and _names(last, root) and issued(last, root):
                 return (*so_far, root)
         for issuer in between if len(so_far) < MAX_LINKS else ():
             fits = issuer not in seen and _may_issue(issuer, so_far, moment) and _allows_time(issuer)
-            if fits and issued(last, issuer):
+            if fits and _names(last, issuer) and issued(last, issuer):
                 seen.add(issuer)
                 waiting.append((*so_far, issuer))
     return None
@@ -132,7 +153,29 @@ def _may_issue(issuer: x509.Certificate, below: tuple[x509.Certificate, ...], mo
     between = sum(1 for certificate in below[1:] if certificate.subject != certificate.issuer)
     if basic.path_length is not None and between > basic.path_length:
         return False
-    return valid_at(issuer, moment) and strong_key(issuer)
+    return valid_at(issuer, moment) and strong_key(issuer) and _plain(issuer)
+
+
+def _plain(certificate: x509.Certificate) -> bool:
+    """Say whether all that a certificate calls critical is known here, and that it constrains no names."""
+    return not any(
+        isinstance(each.value, x509.NameConstraints) or (each.critical and not isinstance(each.value, _KNOWN))
+        for each in certificate.extensions
+    )
+
+
+def _names(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Say whether what a certificate tells of its issuer's key, if anything, is that of `issuer` (RFC 5280 4.2.1.1)."""
+    told = _extension(certificate, x509.AuthorityKeyIdentifier)
+    if told is None:
+        return True
+    own = _extension(issuer, x509.SubjectKeyIdentifier)
+    if told.key_identifier is not None and own is not None and told.key_identifier != own.digest:
+        return False
+    if told.authority_cert_serial_number not in {None, issuer.serial_number}:
+        return False
+    names = [each.value for each in told.authority_cert_issuer or () if isinstance(each, x509.DirectoryName)]
+    return not names or issuer.issuer == names[0]
 
 
 def _allows_time(issuer: x509.Certificate) -> bool:

@@ -186,6 +186,8 @@ def _read_info(content: bytes, data: bytes, nonce: int | None, names: Sequence[b
     _check_extensions(extensions, what)
     if hashlib.new(algorithm.name, data).digest() != digest.body:
         raise VerificationError("token-other-data", what=what)
+    if stated_nonce is not None and stated_nonce.integer() < 0:
+        raise VerificationError("token-malformed", what=what)
     if nonce is not None and (stated_nonce is None or stated_nonce.integer() != nonce):
         raise VerificationError("token-nonce", what=what)
     return _Info(seconds, seconds + fraction, accuracy, serial.integer(), policy.oid())
@@ -196,10 +198,11 @@ def _accuracy(node: der.Node | None, what: str) -> timedelta:
     if node is None:
         return timedelta()
     fields = der.Fields(node, what)
-    parts = [part.integer() if (part := fields.maybe(tag)) else 0 for tag in (der.INTEGER, 0x80, 0x81)]
+    stated = [fields.maybe(tag) for tag in (der.INTEGER, 0x80, 0x81)]
     fields.end()
-    seconds, millis, micros = parts
-    if seconds < 0 or not 0 <= millis < 1000 or not 0 <= micros < 1000:  # noqa: PLR2004 - RFC 3161: 1..999
+    seconds, millis, micros = (part.integer() if part else 0 for part in stated)
+    fine = all(part is None or 0 < part.integer() < 1000 for part in stated[1:])  # noqa: PLR2004 - RFC 3161: 1..999
+    if seconds < 0 or not fine:
         raise VerificationError("token-malformed", what=what)
     try:
         # Rounded up to the millisecond, the finest the store keeps: bounds may become wider, never narrower.
@@ -250,4 +253,4 @@ def _second_opinion(
     try:
         verifier.verify_message(rfc3161_client.decode_timestamp_response(response), data)
     except Exception as error:  # whatever another parser trips over is a no
-        raise VerificationError("token-signature", what=what) from error
+        raise VerificationError("token-second-opinion", what=what) from error

@@ -43,11 +43,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The order as the tokens carry it, whether that confirms what is stated, and what is stated."""
+    """The order as the tokens carry it, whether that confirms what is stated, and what is stated.
+
+    `seen` says whether the pictures are there that the stated order rests on: without them nobody can look.
+    """
 
     order: Order
     confirmed: bool
     stated: Comparison
+    seen: bool
 
 
 def check(package: Container, shown: Mapping[int, Interval], begin: int, *, live: bool) -> Checked | None:
@@ -84,7 +88,8 @@ def check(package: Container, shown: Mapping[int, Interval], begin: int, *, live
     if order_of(draft, stated.draft) is not Order.UNCLEAR:
         raise VerificationError("order-contradicts")
     confirmed = stated.order in {Order.UNCLEAR, order} and _covers(stated.draft, draft)
-    return Checked(order, confirmed, stated)
+    seen = stated.order is Order.UNCLEAR or all(layout.stage(seq, "png") in names for seq in stated.stages)
+    return Checked(order, confirmed, stated, seen)
 
 
 def _begun(shown: Mapping[int, Interval], earliest: int, begin: int) -> datetime | None:
@@ -137,7 +142,8 @@ def write(finding: Finding) -> bytes:
     stages["earliest"] = finding.earliest
     record["stages"] = {key: value for key, value in stages.items() if value is not None}
     if finding.part:
-        record["part"] = [round(share * 1000) for share in finding.part]
+        sides = ("top", "left", "height", "width")
+        record["part"] = {side: round(share * 1000) for side, share in zip(sides, finding.part, strict=True)}
     if counts := finding.counts:
         record["counts"] = {
             "version": counts.version,

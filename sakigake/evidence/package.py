@@ -100,7 +100,7 @@ def export(
     hidden = {*without_picture, *bare}
     stages, forgotten = _choose(store, session, size, chosen, hidden)
     if post:
-        _must_show(post.finding, {entry.seq for entry in stages})
+        _must_show(post.finding, {entry.seq for entry in stages} - bare)
     contents, stamps = _anchors(store, session, trust)
     proofs, held = _blocks(store, session)
     contents |= proofs

@@ -363,6 +363,8 @@ def _report(evidence: _Evidence, package: Container, sealed: datetime | None) ->
         reasons.append("stage-without-token")
     if compared and not compared.confirmed:
         reasons.append("order-not-confirmed")
+    if compared and not compared.seen:
+        reasons.append("order-not-shown")
     last = evidence.events.get(len(leaves) - 1)
     return Report(
         verdict=Verdict.INTEGRITY_ONLY if reasons else Verdict.VERIFIED,

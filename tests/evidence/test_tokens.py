@@ -5,17 +5,21 @@ import random
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from desk.demo.authority import LocalAuthority, local_authority
 from sakigake.anchor import client, rfc3161, trust
 from sakigake.anchor.trust import Trust
-from sakigake.errors import VerificationError
+from sakigake.errors import UsageError, VerificationError
 from sakigake.evidence import layout, package
+from sakigake.evidence.standalone import whole
+from sakigake.evidence.standalone.certificates import Root
 from sakigake.evidence.verify import verify
 from sakigake.model import Finding, Interval, Likeness, Order, StoredToken, Verdict
 from sakigake.store.sqlite import SqliteStore
@@ -219,3 +223,44 @@ def test_order_is_worked_out_again(  # noqa: PLR0917 - fixtures and cases
         report = verify(tmp_path / "pack.zip", trusted)
         assert report.verdict is verdict
         assert report.order is (stated if verdict is Verdict.VERIFIED else Order.UNCLEAR)
+
+
+@pytest.mark.parametrize("option", ["without_picture", "entry_only"])
+def test_an_order_that_rests_on_a_picture_nobody_sees_is_not_verified(
+    tmp_path: Path, anchored: Recorded, trusted: Trust, option: str
+) -> None:
+    """Found by an outsider: the earlier draft was stated, and there was nothing to look at."""
+    when = datetime.now(UTC) + timedelta(hours=1)
+    post = next(anchored.pictures.rglob("*.png"))
+    posted = Interval(when - timedelta(seconds=60), when + timedelta(seconds=60))
+    found = finding(anchored, post, Order.DRAFT_FIRST, posted)
+    less: dict[str, Any] = {option: [anchored.stages[0]]}
+    out = tmp_path / "pack"
+    if option == "entry_only":
+        with pytest.raises(UsageError, match="more than their entry"):
+            anchored.export(out, trusted, post=package.Post(post, "png", found), **less)
+        assert not out.exists()
+        less = {"without_picture": [anchored.stages[0]]}
+    anchored.export(out, trusted, post=package.Post(post, "png", found), **less)
+    report = verify(out, trusted)
+    assert report.verdict is Verdict.INTEGRITY_ONLY
+    assert report.reasons == ("order-not-shown",)
+    local = trusted.get("local")
+    assert local
+    alone = whole.check(out, [Root(local.name, local.roots, local.between)])
+    assert alone["reasons"] == ["order-not-shown"]
+
+
+def test_a_post_that_shows_a_part_of_a_stage_can_be_exported(
+    tmp_path: Path, anchored: Recorded, trusted: Trust
+) -> None:
+    when = datetime.now(UTC) + timedelta(hours=1)
+    post = next(anchored.pictures.rglob("*.png"))
+    posted = Interval(when - timedelta(seconds=60), when + timedelta(seconds=60))
+    found = replace(
+        finding(anchored, post, Order.DRAFT_FIRST, posted), view="crop", part=(0.125, 0.0625, 0.75, 0.8125)
+    )
+    anchored.export(tmp_path / "pack", trusted, post=package.Post(post, "png", found))
+    stated = json.loads((tmp_path / "pack" / layout.FINDING).read_bytes())
+    assert stated["part"] == {"top": 125, "left": 62, "height": 750, "width": 812}
+    assert verify(tmp_path / "pack", trusted).verdict is Verdict.VERIFIED

@@ -109,6 +109,7 @@ def certificate(
     digest: str = "sha256",
     key_usage: bool = True,
     alternative: x509.GeneralName | None = None,
+    more: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -128,6 +129,8 @@ def certificate(
     if ca:
         usage = x509.KeyUsage(False, False, False, False, False, key_usage, True, False, False)
         builder = builder.add_extension(usage, critical=True)
+    for extension, is_critical in more:
+        builder = builder.add_extension(extension, critical=is_critical)
     return builder.sign(issuer_key or subject_key, HASHES[digest])  # type: ignore[arg-type]
 
 

@@ -19,6 +19,17 @@ from sakigake.evidence.standalone.der import BITS, INT, SEQ, ZERO, Item, must, p
 from sakigake.evidence.standalone.rules import MIB, need, refusal, sha
 
 MAX_LINKS, MIN_RSA = 6, 2048
+# What a chain may be told critically; no chain that constrains names is followed.
+KNOWN = (
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.ExtendedKeyUsage,
+    x509.SubjectAlternativeName,
+    x509.CertificatePolicies,
+    x509.PolicyConstraints,
+    x509.InhibitAnyPolicy,
+    x509.CRLDistributionPoints,
+)
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)-----END CERTIFICATE-----\n")
 
 
@@ -105,7 +116,38 @@ def may_issue(one: x509.Certificate, below: list[x509.Certificate], moment: date
     length = sum(each.subject != each.issuer for each in below[1:])
     if basic.value.path_length is not None and length > basic.value.path_length:
         return False
-    return in_time(one, moment) and strong(one)
+    return in_time(one, moment) and strong(one) and plain(one)
+
+
+def plain(one: x509.Certificate) -> bool:
+    """Say whether all that a certificate calls critical is known here, and that it constrains no names."""
+    return not any(
+        isinstance(each.value, x509.NameConstraints) or (each.critical and not isinstance(each.value, KNOWN))
+        for each in one.extensions
+    )
+
+
+def names(below: x509.Certificate, above: x509.Certificate) -> bool:
+    """Say whether what a certificate tells of its issuer's key, if anything, is that of `above`."""
+    told, own = extension(below, x509.AuthorityKeyIdentifier), extension(above, x509.SubjectKeyIdentifier)
+    if told is None:
+        return True
+    key, serial, listed = (
+        told.value.key_identifier,
+        told.value.authority_cert_serial_number,
+        told.value.authority_cert_issuer,
+    )
+    if key is not None and own is not None and key != own.value.digest:
+        return False
+    if serial is not None and serial != above.serial_number:
+        return False
+    first = [each.value for each in listed or () if isinstance(each, x509.DirectoryName)][:1]
+    return not first or first[0] == above.issuer
+
+
+def follows(below: list[x509.Certificate], above: x509.Certificate, moment: datetime) -> bool:
+    """Say whether a chain goes on to `above`."""
+    return may_issue(above, below, moment) and names(below[-1], above) and issued(below[-1], above)
 
 
 @dataclass(frozen=True)
@@ -122,7 +164,7 @@ class Root:
 
     def leads_from(self, leaf: x509.Certificate, embedded: list[x509.Certificate], moment: datetime) -> bool:
         """Say whether a chain leads from the signer to one of the roots, shortest chains first."""
-        waiting, seen = [[leaf]], {leaf}
+        waiting, seen = [[leaf]] if plain(leaf) else [], {leaf}
         while waiting:
             so_far = waiting.pop(0)
             if so_far[-1].signature_hash_algorithm is None or so_far[
@@ -133,7 +175,7 @@ class Root:
                 "sha512",
             }:
                 continue
-            if any(may_issue(root, so_far, moment) and issued(so_far[-1], root) for root in self.roots):
+            if any(follows(so_far, root, moment) for root in self.roots):
                 return True
             for one in (*embedded, *self.between):
                 purposes = extension(one, x509.ExtendedKeyUsage)
@@ -143,7 +185,7 @@ class Root:
                     and one not in seen
                     and named & {"2.5.29.37.0", "1.3.6.1.5.5.7.3.8"}
                 )
-                if fits and may_issue(one, so_far, moment) and issued(so_far[-1], one):
+                if fits and follows(so_far, one, moment):
                     seen.add(one)
                     waiting.append([*so_far, one])
         return False

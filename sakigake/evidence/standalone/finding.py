@@ -14,13 +14,13 @@ LIVE = {"screen", "window", "obs"}
 
 def check_finding(
     files: Files, stages: dict[int, dict[str, Any]], spans: dict[int, Span], events: dict[int, dict[str, Any]]
-) -> tuple[str | None, dict[str, Any], bool]:
-    """Work out the order of draft and post; return it, what the exporter states, and whether his order is confirmed."""
+) -> tuple[str | None, dict[str, Any], list[str]]:
+    """Work out the order of draft and post; return it, what the exporter states, and why that does not stand, if so."""
     where = "compare/finding.json"
     posts = [name for name in files.names if name.startswith("post/picture.")]
     if where not in files.names:
         need(not any(name.startswith(("post/", "compare/")) for name in files.names), "missing", where)
-        return None, {}, True
+        return None, {}, []
     required = {"v", "order", "likeness", "post_digest"}
     drawn = any(COMPARED.fullmatch(name) for name in files.names)
     need("compare/method.json" in files.names or not drawn, "missing", "compare/method.json")
@@ -63,7 +63,12 @@ def check_finding(
     apart = (draft[0] and high and draft[0] > high) or (draft[1] and low and draft[1] < low)
     need(not apart, "order", where)
     narrower = (draft[0] and not (low and draft[0] <= low)) or (draft[1] and not (high and draft[1] >= high))
-    return order, finding, finding["order"] in ("order_unclear", order) and not narrower
+    confirmed = finding["order"] in ("order_unclear", order) and not narrower
+    # What is merely stated to be alike must be there to be looked at.
+    rests = [shown[key] for key in ("first", "best", "last") if key in shown]
+    seen = finding["order"] == "order_unclear" or all(f"stages/{seq:06d}.png" in files.names for seq in rests)
+    why = {"order-not-confirmed": confirmed, "order-not-shown": seen}
+    return order, finding, [name for name, fine in why.items() if not fine]
 
 
 def stated_span(value: Any, where: str) -> Span:

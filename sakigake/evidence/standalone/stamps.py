@@ -65,8 +65,7 @@ def read_token(
     purposes, usage = extension(one, x509.ExtendedKeyUsage), extension(one, x509.KeyUsage)
     need(purposes and purposes.critical, "token-certificate")
     need([each.dotted_string for each in purposes.value] == ["1.3.6.1.5.5.7.3.8"], "token-certificate")
-    signs = usage is None or usage.value.digital_signature or usage.value.content_commitment
-    need(signs and strong(one), "token-certificate")
+    need((usage is None or only_signs(usage.value)) and strong(one), "token-certificate")
     need(in_time(one, moment), "token-expired")
     embedded = [each.certificate for each in certificates]
     reached, grown = {one}, True
@@ -86,14 +85,22 @@ def read_token(
     return Token(size, low, high, owner.name if owner else None)
 
 
+def only_signs(usage: x509.KeyUsage) -> bool:
+    """Say whether a key may sign data and do nothing else."""
+    ciphers = usage.key_encipherment or usage.data_encipherment or usage.key_agreement
+    others = ciphers or usage.key_cert_sign or usage.crl_sign
+    return (usage.digital_signature or usage.content_commitment) and not others
+
+
 def read_info(content: bytes, data: bytes, leaf: Carried) -> tuple[datetime, datetime, datetime]:
     """Read a TSTInfo over `data`; return the earliest and latest moment it can mean, and the moment it states."""
     info = der(content)
     shape = (INT, OID, SEQ, INT, GTIME, -SEQ, -BOOL, -INT, -ZERO, -ONE)
-    version, _, imprint, serial, time, accuracy, ordering, _, name, extensions = parts_of(info, *shape)
+    version, _, imprint, serial, time, accuracy, ordering, nonce, name, extensions = parts_of(info, *shape)
     need(info.tag == SEQ and must(version).number() == 1, "token")
     need(ordering is None or ordering.body == b"\xff", "token")
     need(must(serial).number().bit_length() <= MAX_SERIAL, "token")
+    need(nonce is None or nonce.number() >= 0, "token")
     algorithm, digest = parts_of(must(imprint), SEQ, OCTETS)
     need(hashlib.new(digest_of(algorithm).name, data).digest() == must(digest).body, "token-other-data")
     for each in all_of(extensions, SEQ) if extensions else ():
@@ -106,12 +113,9 @@ def read_info(content: bytes, data: bytes, leaf: Carried) -> tuple[datetime, dat
     if match is None:
         raise refusal("token")
     fraction = (match[2] or b"").decode()
-    seconds, millis, micros = (
-        (part.number() if part else 0 for part in parts_of(accuracy, -INT, -0x80, -0x81))
-        if accuracy
-        else (0, 0, 0)
-    )
-    need(seconds >= 0 and 0 <= millis < THOUSAND and 0 <= micros < THOUSAND, "token")
+    stated = parts_of(accuracy, -INT, -0x80, -0x81) if accuracy else [None, None, None]
+    seconds, millis, micros = (part.number() if part else 0 for part in stated)
+    need(seconds >= 0 and all(part is None or 0 < part.number() < THOUSAND for part in stated[1:]), "token")
     try:
         whole = datetime.strptime(match[1].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         wide = timedelta(seconds=seconds, milliseconds=millis + (micros > 0))
@@ -137,4 +141,4 @@ def second_opinion(wrapped: Item, leaf: x509.Certificate, owner: Root, data: byt
         )
         builder.build().verify_message(response, data)
     except Exception as error:  # whatever another parser trips over is a no
-        raise refusal("token-signature") from error
+        raise refusal("token-second-opinion") from error

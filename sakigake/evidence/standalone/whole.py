@@ -57,7 +57,7 @@ def check(
     need("still" not in first, "malformed", f"stages/{begin:06d}.entry.json")
     known = events | stages
     spans = bounds_of(known, tokens | blocks)
-    order, stated, confirmed = check_finding(files, stages, spans, events)
+    order, stated, doubts = check_finding(files, stages, spans, events)
     kept = check_kept(files, raw_key, key, roots)
     sealed = None
     if "SHA256SUMS.tsr" in files.names:
@@ -72,8 +72,7 @@ def check(
         reasons.append("no-trusted-token" if tokens else "no-token")
     elif any(spans[seq][1] is None for seq in stages):
         reasons.append("stage-without-token")
-    if not confirmed:
-        reasons.append("order-not-confirmed")
+    reasons += doubts
     live = events[0].get("info", {}).get("source") in LIVE
     shown = []
     for seq, entry in sorted(stages.items()):

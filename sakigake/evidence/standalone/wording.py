@@ -10,6 +10,7 @@ EN = {
     "no-trusted-token": "Why: no time authority was given. Get its root certificate from its own site, give it with --trust.",
     "no-root-fits": "Why: no token leads to a root certificate that you gave with --trust. Get the root of the authority that made them from its own site.",
     "stage-without-token": "Why: a shown stage has no token yet.",
+    "order-not-shown": "Why: an order in time is stated, and the picture of a stage that it rests on is not shown: nobody can look whether it is like the post.",
     "order-not-confirmed": "Why: the times or the order that the package states could not be confirmed from its tokens.",
     "stage": "Stage {0}: not before {1}, not after {2}; the computer's own clock claimed {3}",
     "still": "    its picture not before {0}: at that time, the record says, the canvas was still as at the stage before",
@@ -64,6 +65,7 @@ JA = {
     "no-trusted-token": "理由: 時刻認証局が指定されていません。認証局のサイトからルート証明書を入手し、--trust で指定してください。",
     "no-root-fits": "理由: --trust で指定されたルート証明書につながるトークンがありません。トークンを出した認証局のサイトからルート証明書を入手してください。",
     "stage-without-token": "理由: まだトークンのない段階があります。",
+    "order-not-shown": "理由: 前後関係が述べられていますが、そのもとになる段階の画像が入っていません。投稿と似ているかどうかを、だれも見て確かめられません。",
     "order-not-confirmed": "理由: 資料に書かれた時刻または前後関係を、トークンからは確かめられませんでした。",
     "stage": "段階 {0}: {1} 以後、{2} 以前。パソコンの時計の申告は {3}",
     "still": "    画像は {0} 以後: この時刻にはまだ、キャンバスが前の段階のままだったと記録されています",
@@ -155,6 +157,10 @@ WHY = {
     "token-expired": (
         "a certificate was not valid at the time of its token",
         "トークンの時刻に証明書が有効ではありません",
+    ),
+    "token-second-opinion": (
+        "rfc3161-client, asked for a second opinion, refuses a time token",
+        "二重の確認に使う rfc3161-client が時刻トークンを受け付けません",
     ),
     "token-signature": ("the signature of a time token does not hold", "時刻トークンの署名が合いません"),
     "token-other-data": ("a time token is over something else", "時刻トークンが別のものに対するものです"),
