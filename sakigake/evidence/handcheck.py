@@ -35,10 +35,18 @@ _KEY = (
 
 
 # Every file once in the list and once in the folder, but for the list itself and what is over it. Links count as well, and
-# folders that hold nothing.
+# folders that hold nothing. No name of a package has other letters than these: a line break in one could make two of one, and what
+# a terminal takes for a command could wipe a line away, so whatever is printed is printed letter by letter.
 _FILES = (
     "sha256sum -c SHA256SUMS; (cut -c67- SHA256SUMS; find . ! -type d -o -empty | cut -c3-) | "
-    "LC_ALL=C sort | uniq -c | awk '$1 != 2'"
+    "LC_ALL=C sort | uniq -c | awk '$1 != 2' | cat -v; LC_ALL=C find . -name '*[!A-Za-z0-9._-]*' | cat -v"
+)
+# A checkpoint's own signature (a signed note of C2SP): over all before its empty line, in the last 64 bytes of the last line. OpenSSL
+# reads both from files only, and no file may be added to the package.
+_SIGNED = (
+    r"""t=$(mktemp -d); for f in {names}; do sed '/^$/,$d' $f >$t/n; """
+    r"""tail -n 1 $f | cut -d' ' -f3 | base64 -d | tail -c 64 >$t/s; """
+    r"""openssl pkeyutl -verify -pubin -inkey artist-pub.pem -rawin -in $t/n -sigfile $t/s; done"""
 )
 
 
@@ -91,12 +99,27 @@ def commands(view: View, stamps: Sequence[Stamp], held: Sequence[Held] = ()) -> 
             if stamp and block
             else [(step, files), ("handcheck.leaf", leaf)]
         ),
-        ("handcheck.root", "; ".join((root, *(f"sed -n 3p {name}" for _, name in points)))),
+        (
+            "handcheck.root",
+            "; ".join(
+                (
+                    root,
+                    *(f"sed -n 3p {name}" for _, name in points),
+                    _SIGNED.format(names=" ".join(name for _, name in points)),
+                )
+            ),
+        ),
     ]
     if stamp:
         check = f"openssl ts -verify -attime {stamp.seconds} -data {stamp.checkpoint} -in {stamp.token} -CAfile {stamp.root}"
         steps.append(
-            ("handcheck.token", f"{check}; openssl ts -reply -in {stamp.token} -text | grep 'Time stamp'")
+            (
+                "handcheck.token",
+                (
+                    f"{check}; openssl ts -reply -in {stamp.token} -text | grep -E 'Time stamp|Accuracy'; "
+                    f"date -u -d @{stamp.seconds} || date -u -r {stamp.seconds}"
+                ),
+            )
         )
     if block:
         check = f"ots --no-bitcoin verify -f {block.checkpoint} {block.proof}"

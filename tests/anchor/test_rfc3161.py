@@ -243,7 +243,7 @@ def test_a_trusted_token_needs_the_other_parser_as_well(good: Chain, monkeypatch
     monkeypatch.setattr(rfc3161_client, "decode_timestamp_response", no)
     with pytest.raises(VerificationError) as caught:
         read(Plan(good))
-    assert caught.value.code == "token-signature"
+    assert caught.value.code == "token-second-opinion"
     assert read(Plan(good), Trust()).authority is None
 
 

@@ -87,3 +87,41 @@ def test_the_first_step_finds_links_empty_folders_and_what_is_gone(record: Recor
     (tmp_path / "pack" / "index.html").rename(tmp_path / "gone.html")
     told = by_hand(tmp_path / "pack", first)
     assert {"more", "link.png", "index.html"} <= {line.split()[-1] for line in told.splitlines()}
+
+
+@pytest.mark.parametrize("name", ["evil\n./evil", "notice.html\r\x1b[2K\x1b[1A"])
+def test_the_first_step_shows_names_that_would_hide_themselves(
+    record: Recorder, tmp_path: Path, name: str
+) -> None:
+    """Found by an outsider: a line break makes two lines of one, and a terminal obeys some letters."""
+    record(2).export(tmp_path / "pack")
+    first = commands(tmp_path / "pack")[0]
+    honest = by_hand(tmp_path / "pack", first)
+    added = tmp_path / "pack" / name
+    added.parent.mkdir(exist_ok=True)
+    added.write_bytes(b"x")
+    told = by_hand(tmp_path / "pack", first)
+    assert len(told.splitlines()) > len(honest.splitlines())
+    assert "\x1b" not in told
+    assert "\r" not in told
+    with pytest.raises(VerificationError):
+        verify(tmp_path / "pack", NOBODY)
+
+
+def test_the_checkpoints_own_signature_is_looked_at(record: Recorder, tmp_path: Path) -> None:
+    record(2).export(tmp_path / "pack")
+    root = commands(tmp_path / "pack")[4]
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    told = by_hand(tmp_path / "pack", root).splitlines()
+    assert told[0] == told[1]
+    assert told[2:] == ["Signature Verified Successfully"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before, "no file is added to the package"
+    named = re.search(r"for f in (\S+);", root)
+    assert named
+    note = tmp_path / "pack" / named[1]
+    text, _, signature = note.read_text(encoding="utf-8").rpartition(" ")
+    odd = "A" if signature[40] != "A" else "B"
+    note.write_text(f"{text} {signature[:40]}{odd}{signature[41:]}", encoding="utf-8")
+    told = by_hand(tmp_path / "pack", root).splitlines()
+    assert told[0] == told[1]
+    assert "Signature Verified Successfully" not in told
