@@ -32,6 +32,7 @@ MAX_CERTIFICATE = 1 << 20
     type=click.Path(path_type=Path),
     help=words.text("verify.against"),
 )
+@click.option("--key", metavar="HEX", help=words.text("verify.key-option"))
 @click.option("--head", "heads", multiple=True, metavar="CODE|FILE", help=words.text("verify.head"))
 @click.option("--json", "as_json", is_flag=True, help=words.text("verify.json"))
 @click.option("--lang", type=click.Choice(words.LANGUAGES), help=words.text("verify.lang"))
@@ -42,6 +43,7 @@ def verify(
     package: Path,
     roots: tuple[Path, ...],
     others: tuple[Path, ...],
+    key: str | None,
     heads: tuple[str, ...],
     as_json: bool,
     lang: str | None,
@@ -64,9 +66,11 @@ def verify(
         except OSError as error:
             raise errors.UsageError("trust-unreadable", path=path, why=error.strerror) from error
     seen = [head.read(value) for value in heads]
+    wanted = _key(key) if key is not None else ""
     try:
         with progress.busy("verify"):
             report = check(package, trusted, seen)
+            _must_be(report.key, wanted)
             compared = against.compare(package, report, others, trusted)
     except errors.VerificationError as error:
         _failed(error, as_json=as_json)
@@ -81,6 +85,20 @@ def verify(
                 whose = words.text("verify.against-linked" if each.linked else "verify.against-one-key")
                 click.echo(f"  {words.text(relation, path=each.path, shared=each.shared, whose=whose)}")
         ctx.exit(EXIT_CODES[report.verdict])
+
+
+def _key(value: str) -> str:
+    """Return the digits of a key, or its first ones; fewer than 16 could be made to fit by trying keys."""
+    digits = "".join(value.split()).lower()
+    if not 16 <= len(digits) <= 64 or set(digits) - set("0123456789abcdef"):  # noqa: PLR2004 - 32 bytes in hex
+        raise errors.UsageError("key-digits", value=value)
+    return digits
+
+
+def _must_be(key: str, wanted: str) -> None:
+    """Raise VerificationError unless the key of a package begins as it must."""
+    if not key.startswith(wanted):
+        raise errors.VerificationError("key-other", key=key, wanted=wanted)
 
 
 def _certificate(path: Path) -> bytes:
@@ -125,9 +143,8 @@ def _print(report: Any, trusted: "Trust") -> None:
     if report.order:
         click.echo(f"  {say('verify.order', order=say(f'finding.order.{report.order.value}'))}")
         _print_rests_on(report.compared)
-    if kept := report.post_kept:
-        when = iso(kept.not_after) if kept.not_after else say("paper.kept-untimed")
-        click.echo(f"  {say('paper.kept', files=kept.listed, shown=kept.shown, when=when)}")
+    if report.post_kept:
+        _print_kept(report.post_kept)
     if names := [name for name in report.authorities if name != NAME]:  # blocks have a line of their own
         shown = say("verify.authority.between").join(_authority(trusted, name) for name in names)
         click.echo(f"  {say('verify.authorities', names=shown)}")
@@ -153,6 +170,15 @@ def _print_rests_on(stated: Any) -> None:
     click.echo(f"      {words.text('verify.order-stages', stages=which, likeness=likeness)}")
     if stated.earliest not in {None, first}:
         click.echo(f"      {words.text('verify.order-earliest', seq=stated.earliest)}")
+
+
+def _print_kept(kept: Any) -> None:
+    """Say what was kept of the post, and what a list alone does not show."""
+    when = iso(kept.not_after) if kept.not_after else words.text("paper.kept-untimed")
+    click.echo(f"  {words.text('paper.kept', files=kept.listed, shown=kept.shown, when=when)}")
+    for key, due in {"kept-none": not kept.shown, "kept-apart": not kept.holds_post}.items():
+        if due:
+            click.echo(f"      {words.text(f'verify.{key}')}")
 
 
 def _authority(trusted: "Trust", name: str) -> str:
@@ -255,6 +281,7 @@ def _record(report: Any, trusted: "Trust") -> dict[str, Any]:
             "files": report.post_kept.listed,
             "shown": report.post_kept.shown,
             "not_after": iso(report.post_kept.not_after) if report.post_kept.not_after else None,
+            "holds_post": report.post_kept.holds_post,
         }
         if report.post_kept
         else None,

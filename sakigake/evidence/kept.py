@@ -27,11 +27,15 @@ _SUMS = re.compile(r"(?:[0-9a-f]{64}  [a-z0-9.]{1,40}\n)+")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """`shown` of `listed` files are in the package; `not_after` is by when the list was there, None without a counted token."""
+    """`shown` of `listed` files are in the package; `not_after` is by when the list was there, None without a counted token.
+
+    `holds_post` says whether the picture that was compared is one of those on the list.
+    """
 
     listed: int
     shown: int
     not_after: datetime | None = None
+    holds_post: bool = False
 
 
 def check(package: Container, public: Ed25519PublicKey, trust: Trust) -> Kept | None:
@@ -48,7 +52,9 @@ def check(package: Container, public: Ed25519PublicKey, trust: Trust) -> Kept | 
         if listed.get(name.removeprefix("post/")) != container.digest(package, name):
             raise VerificationError("commitment-wrong", what=name)
     highs = _highs(package, ledger, public, trust, sha256(raw).hexdigest()) if ledger else []
-    return Kept(len(listed), len(names), min(highs, default=None))
+    posts = [name for name in package.names() if name.startswith("post/picture.")]
+    holds = any(container.digest(package, name) in listed.values() for name in posts)
+    return Kept(len(listed), len(names), min(highs, default=None), holds)
 
 
 def _listed(raw: bytes) -> dict[str, str]:

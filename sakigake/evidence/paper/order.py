@@ -62,6 +62,7 @@ def comparison(matter: Matter, lang: str) -> list[Block]:
         parts += [
             Heading(say("paper.kept-title")),
             Para(say("paper.kept", files=kept.listed, shown=kept.shown, when=told)),
+            *([] if kept.holds_post else [Para(say("verify.kept-apart"))]),
             Para(say("paper.kept-all" if matter.paper.posted.complete else "paper.kept-some")),
         ]
     return [*parts, *_explained(matter, lang)]

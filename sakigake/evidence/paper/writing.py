@@ -11,7 +11,7 @@ from sakigake.evidence.paper.blocks import Block, Facts, Heading, Para
 from sakigake.evidence.paper.matter import Matter, length, when
 from sakigake.evidence.paper.order import comparison, witness
 from sakigake.evidence.paper.order import span as spoken
-from sakigake.evidence.view import Row
+from sakigake.evidence.view import Row, View
 from sakigake.model import Interval
 from sakigake.phrases import cause
 
@@ -48,7 +48,7 @@ def document(matter: Matter, lang: str) -> tuple[Block, ...]:
     parts += _classes(matter, say)
     parts += [
         Heading(say("paper.not-shown")),
-        Para(say("paper.shows")),
+        Para(say(_shows(view))),
         Para(say("paper.not-shown-list")),
         Heading(say("paper.verify")),
         Para(say("paper.verify-text")),
@@ -62,6 +62,16 @@ def document(matter: Matter, lang: str) -> tuple[Block, ...]:
         ),
     ]
     return tuple(parts)
+
+
+def _shows(view: View) -> str:
+    """Return the key of the sentence that says what this shows, the one that the verifiers will say of such a package."""
+    timed = [row.interval.not_after is not None for row in view.rows if row.shown]
+    if not all(timed):
+        return "verify.shows-part-timed" if any(timed) else "verify.shows-untimed"
+    if not view.pictured:
+        return "verify.shows-none"
+    return "paper.shows" if view.pictured >= set(view.stages) else "verify.shows-some"
 
 
 def _process(matter: Matter, lang: str, say: Say) -> list[Block]:

@@ -44,7 +44,7 @@ try:
     if not hasattr(__import__("cryptography.x509").x509.Certificate, "not_valid_before_utc"):
         raise ImportError
 except ImportError:
-    sys.stderr.write("verify.py needs the package cryptography, 46 or newer. / cryptography 46 以降が必要です。\\n")
+    sys.stderr.write("verify.py needs the package cryptography, 42 or newer. / cryptography 42 以降が必要です。\\n")
     sys.stderr.write("    python -m pip install --upgrade cryptography\\n")
     sys.exit(2)
 """

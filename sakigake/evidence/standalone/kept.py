@@ -52,7 +52,14 @@ def check_kept(
                 except RefusedError as error:
                     raise refusal(error.code, name) from error
                 highs += [read.high] if read.authority else []
-    return {"files": len(names), "shown": len(here), "not_after": min(highs, default=None)}
+    posts = [name for name in files.names if name.startswith("post/picture.")]
+    holds = any(files.digest(name) in digests.values() for name in posts)
+    return {
+        "files": len(names),
+        "shown": len(here),
+        "not_after": min(highs, default=None),
+        "holds_post": holds,
+    }
 
 
 def kept_checkpoint(files: Files, raw_key: bytes, key: ed25519.Ed25519PublicKey, digest: str) -> bytes:

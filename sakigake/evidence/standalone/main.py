@@ -4,19 +4,20 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sakigake.evidence.standalone.certificates import read_root
-from sakigake.evidence.standalone.rules import RefusedError
-from sakigake.evidence.standalone.seen import read_head
+from sakigake.evidence.standalone.certificates import Root, read_root
+from sakigake.evidence.standalone.rules import RefusedError, need
+from sakigake.evidence.standalone.seen import SeenHead, read_head
 from sakigake.evidence.standalone.whole import check
 from sakigake.evidence.standalone.wording import EN, JA, WHY
 
 EXIT = {"VERIFIED": 0, "INTEGRITY ONLY": 7, "FAILED": 6}
-UNWRITTEN, INTERRUPTED = 1, 130
+UNWRITTEN, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 
 def spoken(value: datetime | None, unknown: str) -> str:
@@ -53,6 +54,8 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
     if kept := found["post_kept"]:
         when = spoken(kept["not_after"], unknown)
         lines.append("  " + words["kept"].format(kept["files"], kept["shown"], when))
+        lines += [] if kept["shown"] else [words["kept-none"]]
+        lines += [] if kept["holds_post"] else [words["kept-apart"]]
     roots = [
         words["authority"].format(each["name"], ", ".join(each["roots"])) for each in found["authority_roots"]
     ]
@@ -76,6 +79,39 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
 def why_not(reason: str, found: dict[str, Any]) -> str:
     """Return which sentence says a reason: without a root nothing can count, with one it may be the wrong one."""
     return "no-root-fits" if reason == "no-trusted-token" and found["roots_given"] else reason
+
+
+class UnusableError(Exception):
+    """What was asked for cannot be looked at; it says why."""
+
+
+def asked(given: argparse.Namespace, words: dict[str, str]) -> tuple[list[Root], list[SeenHead], str]:
+    """Return the roots, the heads and the first digits of the key that were given; raises UnusableError."""
+    roots = []
+    for path in given.trust:
+        try:
+            roots.append(read_root(path))
+        except (OSError, RefusedError) as error:
+            raise UnusableError(words["root"].format(path)) from error
+    if not given.package.exists():
+        raise UnusableError(words["not-there"].format(given.package))
+    if not is_readable(given.package):
+        raise UnusableError(words["not-read"].format(given.package))
+    seen = []
+    for value in given.head:
+        if (head := read_head(value)) is None:
+            raise UnusableError(words["no-head"].format(value))
+        seen.append(head)
+    # Fewer than 16 digits could be made to fit by trying keys.
+    wanted = "".join((given.key or "").split()).lower()
+    if given.key is not None and not re.fullmatch("[0-9a-f]{16,64}", wanted):
+        raise UnusableError(words["no-key"].format(given.key))
+    return roots, seen, wanted
+
+
+def is_readable(package: Path) -> bool:
+    """Say whether this user may read the package at all: if not, nothing was said of it."""
+    return os.access(package, os.R_OK | (os.X_OK if package.is_dir() else 0))
 
 
 def rests_on(found: dict[str, Any], words: dict[str, str]) -> list[str]:
@@ -140,30 +176,25 @@ def answer(arguments: list[str] | None) -> int:
         metavar="CODE|FILE",
         help="a code or checkpoint that others saw (ほかの人が見たコードか区切り)",
     )
+    parser.add_argument(
+        "--key",
+        metavar="HEX",
+        help="the key that it must be signed with, 16 digits or more (署名に使われたはずの鍵、16 桁以上)",
+    )
     parser.add_argument("--lang", choices=("en", "ja"), default="ja" if lang.startswith("ja") else "en")
     parser.add_argument("--json", action="store_true", help="print one JSON object (JSON で出力)")
     given = parser.parse_args(arguments)
     words = JA if given.lang == "ja" else EN
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
-    roots = []
-    for path in given.trust:
-        try:
-            roots.append(read_root(path))
-        except (OSError, RefusedError):
-            sys.stderr.write(words["root"].format(path) + "\n")
-            return 2
-    if not given.package.exists():
-        sys.stderr.write(words["not-there"].format(given.package) + "\n")
-        return 2
-    seen = []
-    for value in given.head:
-        if (head := read_head(value)) is None:
-            sys.stderr.write(words["no-head"].format(value) + "\n")
-            return 2
-        seen.append(head)
+    try:
+        roots, seen, wanted = asked(given, words)
+    except UnusableError as error:
+        sys.stderr.write(f"{error}\n")
+        return UNUSABLE
     try:
         found = check(given.package, roots, seen=seen)
+        need(found["key"].startswith(wanted), "other-key", found["key"])
         lines = sentences(found, words)
     except RefusedError as error:
         found = {"verdict": "FAILED", "code": error.code, "where": error.where}
