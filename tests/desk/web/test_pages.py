@@ -11,6 +11,7 @@ from sakigake import settings, words
 from sakigake.settings import Settings
 from tests.capture.running import wait_until
 from tests.capture.test_kill import drawings
+from tests.desk.web import leftovers
 from tests.desk.web.conftest import CONFIG, Served, served
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7*7 }}"
@@ -29,10 +30,8 @@ def working(over: Settings) -> Iterator[Served]:
         try:
             yield running
         finally:
-            desk = running.app.state.desk
-            for child in desk.supervisor._children.values():
-                if child.process.poll() is None:
-                    child.process.kill()
+            leftovers.end(running.home)
+            for child in running.app.state.desk.supervisor._children.values():
                 child.process.wait()
 
 
