@@ -40,8 +40,7 @@ pytestmark = [
         reason="needs Xvfb, xdotool, mtpaint, openssl and chromium",
     ),
 ]
-DOCK = {"width": 300, "height": 200}
-OVERLAY = {"width": 400, "height": 220}
+DOCK, OVERLAY = (300, 200), (400, 220)
 SNOWFLAKE_MS = 1_288_834_974_657  # where the clock in the numbers of X begins
 # Looks and tokens in quicker succession than a stream needs: the drawing takes half a minute, not three hours.
 QUICK = "[record]\ninterval_s = 0.5\n[privacy]\nsettle_s = 0.2\n"
@@ -145,6 +144,7 @@ def first_steps(person: Person, place: Studio, lang: str) -> None:
     person.look("trial")
     person.go('form[action="/start/trial"] button')
     page.locator('#trial img[src^="/start/trial/picture"]').wait_for()
+    page.wait_for_function("document.querySelector('#trial img').naturalWidth > 0")
     width = page.locator("#trial img").evaluate("img => img.naturalWidth")
     assert abs(width - place.painter.region[2]) <= 2
     assert say(lang, "desk.wizard.trial-forecast").partition("{")[0] in page.locator("#trial").inner_text()
@@ -211,13 +211,15 @@ def record_and_draw(person: Person, place: Studio, lang: str) -> None:
     page.locator("#live .state.off", has_text=say(lang, "desk.condition.record-off")).wait_for()
 
 
-def alone(page: "Page", addresses: str, name: str, size: dict[str, int]) -> "Page":
+def alone(page: "Page", addresses: str, name: str, size: tuple[int, int]) -> "Page":
     """Open an address for OBS where nobody was let in, as OBS's own browser does."""
     from html import unescape
 
     address = next(part for part in addresses.split('"') if f"/{name}?k=" in part)
     assert page.context.browser
-    other = page.context.browser.new_context(viewport=size, locale=page.locator("html").get_attribute("lang"))
+    other = page.context.browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, locale=page.locator("html").get_attribute("lang")
+    )
     opened_page = other.new_page()
     opened_page.goto(unescape(address))
     return opened_page
