@@ -169,7 +169,8 @@ def _asked(scope: "Scope", name: str) -> str:
 
     How many others there are says nothing: a form may tick every stage of a long session.
     """
-    return parse_qs(scope["query_string"].decode("latin-1")).get(name, [""])[0]
+    given: str = scope["query_string"].decode("latin-1")
+    return parse_qs(given).get(name, [""])[0]
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

@@ -191,7 +191,7 @@ def record_and_draw(person: Person, place: Studio, lang: str) -> None:
     addresses = page.context.request.get(f"{place.url}/start/obs").text()
     dock = alone(page, addresses, "dock", DOCK)
     overlay = alone(page, addresses, "overlay", OVERLAY)
-    for phase in place.drawing.phases[:5]:  # to the flat colours
+    for phase in place.drawing.phases[:3]:  # to the clean lines
         place.painter.draw(phase)
         time.sleep(2.5)  # the hand rests, and a stage is kept
     dock.locator("#state.good").wait_for()
