@@ -144,9 +144,7 @@ def first_steps(person: Person, place: Studio, lang: str) -> None:
     person.look("trial")
     person.go('form[action="/start/trial"] button')
     page.locator('#trial img[src^="/start/trial/picture"]').wait_for()
-    page.wait_for_function("document.querySelector('#trial img').naturalWidth > 0")
-    width = page.locator("#trial img").evaluate("img => img.naturalWidth")
-    assert abs(width - place.painter.region[2]) <= 2
+    assert abs(loaded(page, "#trial img") - place.painter.region[2]) <= 2
     assert say(lang, "desk.wizard.trial-forecast").partition("{")[0] in page.locator("#trial").inner_text()
     person.look("tried")
     person.go('#trial a[href="/start/time"]')
@@ -162,12 +160,18 @@ def first_steps(person: Person, place: Studio, lang: str) -> None:
     assert all(abs(one - other) <= 2 for one, other in near), chosen["canvas"]
 
 
+def loaded(page: "Page", selector: str) -> int:
+    """Wait until a picture is there; returns its width in pixels."""
+    picture = page.locator(selector)
+    wait_until(lambda: picture.evaluate("img => img.complete && img.naturalWidth > 0"), 60, lambda: selector)
+    return int(picture.evaluate("img => img.naturalWidth"))
+
+
 def mark(person: Person, region: tuple[int, int, int, int]) -> None:
     """Mark the canvas: with the mouse by a rectangle over the picture of the window, with keys by its numbers."""
     page = person.page
     picture = page.locator("#marking img")
-    picture.wait_for()
-    page.wait_for_function("document.querySelector('#marking img').complete")
+    assert loaded(page, "#marking img")
     if person.keys:
         for name, value in zip("xywh", region, strict=True):
             person.write(f"#mark-{name}", str(value))
