@@ -12,7 +12,7 @@ from capture.lock import is_held
 from sakigake import lock, words
 from tests.capture.running import wait_until
 from tests.desk.web import leftovers
-from tests.desk.web.keyboard import CHROMIUM, chromium, faults, opened
+from tests.desk.web.keyboard import CHROMIUM, chromium, faults, opened, tab_to
 from tests.desk.web.test_supervise import close, link_of, of_a_folder, started
 from watch.pulse import LOCK_FILE as WATCH_LOCK
 
@@ -52,6 +52,12 @@ def test_each_that_is_killed_is_shown_and_the_others_go_on(browser: "Browser", h
         shows(page, "watch-running", 60_000)
         dock = opened_dock(browser, page)
         dock.locator("#state.good").wait_for()
+        for state in ("paused", "good"):  # by its own button, as in OBS, where nobody was let in
+            tab_to(dock, "#pause")
+            with dock.expect_navigation():
+                dock.keyboard.press("Enter")
+            dock.locator(f"#state.{state}").wait_for()
+        shows(page, "record-running", SHOWN_MS)
 
         kill(home, "watch")
         shows(page, "watch-died", SHOWN_MS)
