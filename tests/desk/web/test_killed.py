@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs chromium"),
 ]
 SHOWN_MS = 5000  # so soon a page that is open says what happened
+HANGS_MS = 15_000  # and so soon that it waits for an answer in vain
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,10 @@ def test_each_that_is_killed_is_shown_and_the_others_go_on(browser: "Browser", h
         press(page, "started")
         shows(page, "record-running", 60_000)
         dock.locator("#state.good").wait_for()
+        first.send_signal(signal.SIGSTOP)  # one that hangs answers nothing either
+        page.locator("#offline").wait_for(timeout=HANGS_MS)
+        first.send_signal(signal.SIGCONT)
+        page.locator("#offline").wait_for(state="hidden", timeout=60_000)
         first.send_signal(signal.SIGKILL)
         for each in (page, dock):
             each.locator("#offline").wait_for(timeout=SHOWN_MS)
