@@ -32,8 +32,8 @@ class Rest:
 class Card:
     """One answer, ready to be shown. `order` and `likeness` are the slugs, the `…_words` their sentences.
 
-    Moments are aware datetimes, so that the page can show them in the reader's zone. `stages` are the numbers that fit
-    nearly as well, empty when it is one alone. `chance` is empty where no likeness was found.
+    Moments are aware datetimes, so that the page can show them in the reader's zone. `stages` are the first and last
+    of those that the order rests on, empty when it is one alone. `chance` is empty where no likeness was found.
     """
 
     order: str

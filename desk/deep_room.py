@@ -57,7 +57,7 @@ def encoder(settings: Settings, *, threads: int | None = None) -> "Encoder":
 
 
 def second_opinion(settings: Settings, store: "Store") -> "Reranker":
-    """Return what re-ranks stages that fit a post nearly as well; raises as `encoder` does.
+    """Return what re-ranks the stages on which an order rests; raises as `encoder` does.
 
     Who switched it on is told when it cannot be given: a setting that does nothing without a word is worse than none.
     """

@@ -133,7 +133,7 @@ def compare(
 ) -> Finding:
     """Compare a decoded post with every stage of `recorded`; `digest` is the SHA-256 of its file.
 
-    `rank` may choose which of the stages that fit nearly as well is named; it decides nothing else.
+    `rank` may choose which of the stages of the range is named; it decides nothing else.
 
     `among` is how many stages there are when `recorded` are only those sessions that a shortlist named: an accident had
     as many chances as there are stages, so all of them are charged for and counted as compared.
@@ -198,7 +198,7 @@ def compare(
 
 
 def _ranked(rank: SecondOpinion | None, post: Seen, best: _Compared, place: Attribution) -> Ranked | None:
-    """Ask for a second opinion on the stages that fit nearly as well; a plain copy needs none."""
+    """Ask for a second opinion on the stages of the range; a plain copy needs none."""
     if rank is None or best.same.size or place.first == place.last:
         return None
     inside = slice(place.first, place.last + 1)

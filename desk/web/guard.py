@@ -108,16 +108,16 @@ class Guard:
         path = scope["path"]
         if path.startswith(STATIC):
             return None
-        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=50)
         if path == "/login":
-            session = self._entrance.admit(query.get("t", [""])[0]) if scope["method"] == "GET" else None
+            session = self._entrance.admit(_asked(scope, "t")) if scope["method"] == "GET" else None
             return self._refusal("link") if session is None else self._welcome(session)
         if self._entrance.knows(cookies.get(self.cookie, "")):
             scope.setdefault("state", {})["key"] = None
             return None
         kind = next((kind for begin, kind in self._keyed.items() if _is_under(path, begin)), None)
-        if kind is not None and self._entrance.fits(kind, query.get("k", [""])[0]):
-            scope.setdefault("state", {})["key"] = query["k"][0]
+        key = _asked(scope, "k")
+        if kind is not None and self._entrance.fits(kind, key):
+            scope.setdefault("state", {})["key"] = key
             return None
         refused = self._refusal("cookie")
         refused.headers["hx-refresh"] = "true"  # a page that was left open shows why it stands still
@@ -162,6 +162,15 @@ def _is_local(scope: "Scope") -> bool:
 
 def _is_under(path: str, begin: str) -> bool:
     return path == begin or path.startswith(f"{begin}/")
+
+
+def _asked(scope: "Scope", name: str) -> str:
+    """Return the first value of that name in the address; empty when there is none.
+
+    How many others there are says nothing: a form may tick every stage of a long session.
+    """
+    given: str = scope["query_string"].decode("latin-1")
+    return parse_qs(given).get(name, [""])[0]
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A second opinion on which of the stages that fit nearly as well is named: what may give one, and what it may say.
+"""A second opinion on which of the stages that an order rests on is named: what may give one, and what it may say.
 
 It may choose among them and nothing else: whether there is a likeness, its level, the range and the order are settled before.
 """

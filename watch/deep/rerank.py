@@ -1,6 +1,6 @@
 """A second opinion on which stage a post was made from, off unless it is asked for.
 
-It speaks only where layout leaves the question open: among the stages that fit nearly as well as the best. It changes which
+It speaks only where layout leaves the question open: among the stages on which the order rests. It changes which
 of those is named, never whether there is a likeness, how strong it is called, the range, or the order in time. Whether it
 helps is measured by `python -m bench.match --deep MODEL`; nobody here had weights to measure with, so it is off.
 """
@@ -26,7 +26,7 @@ LEAST_SPREAD = 0.005  # of cosines: stages that differ by less are the same to t
 
 
 class Reranker:
-    """Chooses among stages that fit nearly as well; stages that were not read are left as they are."""
+    """Chooses among the stages of a range; stages that were not read are left as they are."""
 
     note = NOTE
 

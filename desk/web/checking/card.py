@@ -56,7 +56,7 @@ def card(answer: Answer) -> Card:
         post=Ground(finding.post, tuple(_post_rests(finding.post, answer.time))),
         likeness=words.text(f"finding.likeness.{finding.likeness.value}"),
         likeness_lines=tuple(_likeness(finding)),
-        other=words.text("report.other-explanations") if alike else "",
+        other=words.text("desk.check.other-text") if alike else "",
         limits=words.text("report.limits"),
         alike=alike,
     )

@@ -110,7 +110,7 @@ def look(records: Records, wanted: Wanted, row: FindingRow | None, ticked: tuple
 
 
 def _needed(row: FindingRow | None, known: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the stages that a finding rests on: the best fitting and those that fit nearly as well."""
+    """Return the stages that a finding rests on: the whole range on which its order rests."""
     if row is None:
         return ()
     ends = json.loads(row.new.detail).get("stage_range") or []

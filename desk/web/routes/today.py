@@ -3,7 +3,7 @@
 import shutil
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -28,13 +28,18 @@ if TYPE_CHECKING:
 FORGET_S = 300.0
 THUMB_PX = 320
 NEWEST = 5  # findings on the page
+MOST_DIGITS = 9
 # What a button may have led to, as it is told on the next page.
 TOLD = frozenset({"started", "stopped", "paused", "resumed", "forgot", "watching", "unwatched"})
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest session: its newest stage (None before there is one), and the time tokens that are still to come."""
+    """The newest session: its newest stage (None before there is one), and the time tokens that are still to come.
+
+    `young` says that the stage is of the last minutes, `forgettable` that it can still be forgotten: it has its picture, and
+    no time token covers it. Of those before it none can be when it cannot.
+    """
 
     session: str
     started: datetime
@@ -42,6 +47,8 @@ class Newest:
     stage: int | None
     saved: datetime | None
     waiting: int
+    young: bool = False
+    forgettable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,17 @@ class Found:
 def today(request: "Request") -> Response:
     """Show how things stand."""
     told = request.query_params.get("told", "")
-    count = request.query_params.get("count", "")
     note = ""
     if told in TOLD:
-        note = words.text(f"desk.told.{told}", count=int(count) if count.isdecimal() else 0)
+        note = words.text(f"desk.told.{told}", count=_number(request, "count"))
+        if stays := _number(request, "stays"):
+            note += " " + words.text("desk.told.forgot-not", count=stays)
     return pages.render(request, "today.html.j2", told=note, **_things(desk_of(request)))
+
+
+def _number(request: "Request", name: str) -> int:
+    told = request.query_params.get(name, "")
+    return int(told) if told.isascii() and told.isdecimal() and len(told) <= MOST_DIGITS else 0
 
 
 def live(request: "Request") -> Response:
@@ -92,8 +105,11 @@ def _newest(settings: "Settings") -> Newest | None:
         (row,) = (each for each in store.sessions() if each.id == session)
         stage = newest_stage(store, session)
         waiting = len(store.pending_jobs(session))
-    seq, saved = stage or (None, None)
-    return Newest(session, row.started, row.ended, seq, saved, waiting)
+        kept = stage is not None and stage[0] >= store.sealed(session) and _newest_file(store) is not None
+    if stage is None:
+        return Newest(session, row.started, row.ended, None, None, waiting)
+    young = (datetime.now(UTC) - stage[1]).total_seconds() <= FORGET_S
+    return Newest(session, row.started, row.ended, *stage, waiting, young, young and kept)
 
 
 def _found(settings: "Settings") -> Found:
@@ -143,16 +159,17 @@ async def order(request: "Request") -> Response:
     """Carry out what a button asks for, and show the first page again."""
     fields = await pages.form(request)
     what = request.path_params["what"]
-    count = await run_in_threadpool(_carry_out, desk_of(request), what)
+    count, stays = await run_in_threadpool(_carry_out, desk_of(request), what)
     if str(fields.get("back", "")) == "/start":
         return pages.go("/start")
-    return pages.go("/", told=what, count=count)
+    return pages.go("/", told=what, count=count, **({"stays": stays} if stays else {}))
 
 
-def _carry_out(desk: Desk, what: str) -> int:
+def _carry_out(desk: Desk, what: str) -> tuple[int, int]:
+    """Do it; of forgetting returns how many pictures went, and how many stay."""
     both = desk.supervisor
     if what == "forgot":
-        return both.forget(FORGET_S)[0]
+        return both.forget(FORGET_S)
     todo: dict[str, Callable[[], object]] = {
         "started": both.start_recorder,
         "stopped": lambda: both.stop("record"),
@@ -167,7 +184,7 @@ def _carry_out(desk: Desk, what: str) -> int:
     job = {"started": "record", "watching": "watch"}.get(what)
     if job and (ended := both.ended(job)) and not ended.well:
         raise SakigakeError("desk-ended-at-once", said=" ".join(ended.words))
-    return 0
+    return 0, 0
 
 
 ROUTES = [

@@ -5,8 +5,10 @@
   const offline = document.getElementById("offline");
 
   // The desk may have been closed while a page stays open: say so instead of standing still.
-  document.addEventListener("htmx:sendError", function () {
-    if (offline) offline.hidden = false;
+  ["htmx:sendError", "htmx:timeout"].forEach(function (event) {
+    document.addEventListener(event, function () {
+      if (offline) offline.hidden = false;
+    });
   });
   document.addEventListener("htmx:afterRequest", function (event) {
     if (offline && event.detail.successful) offline.hidden = true;

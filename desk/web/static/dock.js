@@ -36,6 +36,8 @@
   }
 
   document.addEventListener("htmx:afterSettle", look);
-  document.addEventListener("htmx:sendError", function () { setTimeout(look, 0); });
+  ["htmx:sendError", "htmx:timeout"].forEach(function (event) {
+    document.addEventListener(event, function () { setTimeout(look, 0); });
+  });
   look();
 })();

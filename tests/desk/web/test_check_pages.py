@@ -67,7 +67,8 @@ def test_a_post_is_compared_and_the_card_has_its_order(recorded: Served) -> None
     marks = [
         "The draft record is earlier.",
         "Strong agreement",
-        "Other explanations: a shared reference",
+        "Other explanations",
+        "A shared reference, official art",
         "It does not establish copying",
     ]
     places = [text.index(mark) for mark in marks]

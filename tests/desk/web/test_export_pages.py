@@ -20,8 +20,11 @@ from desk.watching import open_watch
 from desk.web.exporting import jobs, steps, wanted
 from desk.web.exporting.wanted import Wanted
 from sakigake.errors import NotFoundError, UsageError
+from sakigake.settings import load
 from tests.desk.web import finds
 from tests.desk.web.conftest import Served, served
+from tests.desk.web.studio import Recorder
+from tests.watch.studio import drawing
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +156,21 @@ def test_the_steps_follow_each_other(home: finds.Home, desk: Served) -> None:
     )
     assert "Before you publish" in public.text
     assert "defamation" in public.text
+
+
+def test_every_stage_of_a_long_session_can_be_ticked(tmp_path: Path) -> None:
+    """As many boxes as one page has: each is a field of the next address."""
+    recorder = Recorder(tmp_path / "home")
+    pixels = drawing(1, 2)
+    picture = recorder.spool.keep(pixels)
+    seqs = [recorder.stage(number, pixels, picture) for number in range(1, wanted.MOST_THUMBS + 1)]
+    recorder.end(200)
+    with served(load(tmp_path / "home")) as desk:
+        page = desk.client.get("/export/stages", params={"session": "last"}).text
+        assert page.count('name="stage"') == wanted.MOST_THUMBS
+        answer = desk.client.get("/export/preview", params={"session": "last", "stage": seqs})
+        assert answer.status_code == 200
+        assert f"{wanted.MOST_THUMBS} stages: picture" in answer.text
 
 
 def test_a_finding_brings_its_session_and_the_stages_it_rests_on(home: finds.Home, desk: Served) -> None:

@@ -247,6 +247,18 @@ def test_a_body_that_is_too_large_is_refused(desk: Served) -> None:
     assert answer.status_code == 413
 
 
+def test_however_much_an_address_asks_it_is_answered(desk: Served) -> None:
+    many = "&".join(f"stage={number}" for number in range(2000))
+    key = desk.app.state.desk.entrance.key("dock")
+    with desk.stranger() as stranger:
+        for path in (f"/sessions?{many}", f"/dock?{many}", f"/login?{many}"):
+            for client in (desk.client, stranger):
+                answer = client.get(path)
+                assert answer.status_code in {200, 403}, path
+                assert "content-security-policy" in answer.headers
+        assert stranger.get(f"/dock?{many}&k={key}").status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from sakigake import settings, words
 from sakigake.settings import Settings
 from tests.capture.running import wait_until
 from tests.capture.test_kill import drawings
+from tests.desk.web import leftovers
 from tests.desk.web.conftest import CONFIG, Served, served
+from tests.desk.web.studio import Recorder
+from tests.watch.studio import START, drawing
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7*7 }}"
 
@@ -29,10 +33,8 @@ def working(over: Settings) -> Iterator[Served]:
         try:
             yield running
         finally:
-            desk = running.app.state.desk
-            for child in desk.supervisor._children.values():
-                if child.process.poll() is None:
-                    child.process.kill()
+            leftovers.end(running.home)
+            for child in running.app.state.desk.supervisor._children.values():
                 child.process.wait()
 
 
@@ -236,3 +238,30 @@ def test_every_page_speaks_one_language_and_names_its_fields(working: Served, la
         page.feed(answer.text)
         assert not page.faults, path
         assert not set(page.fields) - page.labels, path
+
+
+def test_forgetting_is_offered_while_there_is_something_to_forget(own_home: Path) -> None:
+    def offered() -> bool:
+        return 'id="do-forgot"' in desk.client.get("/").text
+
+    recorder = Recorder(own_home)
+    now = (datetime.now(UTC) - START).total_seconds()
+    with served(settings.load()) as desk:
+        assert not offered()
+        recorder.stage(now - 400, drawing(1, 2))
+        assert not offered(), "too long ago"
+        recorder.stage(now - 60, drawing(2, 2))
+        assert offered()
+        recorder.token(now)
+        assert not offered(), "a time token covers it"
+        recorder.stage(now, drawing(3, 2))
+        assert offered()
+        recorder.end(now)
+        assert offered(), "what was recorded a minute ago can be forgotten when the recording has ended"
+        told = desk.client.post("/do/forgot")
+        assert "Forgotten: 1 pictures." in told.text
+        assert "1 pictures of that time stay" in told.text
+        assert not offered()
+        odd = "/?told=forgot&count=²&stays=99999999999999999999"
+        assert "Forgotten: 0 pictures." in desk.client.get(odd).text
+        assert "of that time stay" not in desk.client.get(odd).text

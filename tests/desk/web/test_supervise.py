@@ -20,6 +20,7 @@ from sakigake.settings import Settings
 from sakigake.store.sqlite import SqliteStore
 from tests.capture.running import environment, wait_until
 from tests.capture.test_kill import drawings
+from tests.desk.web import leftovers
 from tests.desk.web.conftest import CONFIG, Served, served
 from watch.pulse import LOCK_FILE as WATCH_LOCK
 
@@ -27,8 +28,13 @@ SHOWN_S = 5.0  # so soon the page must say that something died
 
 
 @pytest.fixture
-def over(own_home: Path, tmp_path: Path) -> Settings:
-    """Return settings whose recordings look at a folder."""
+def over(own_home: Path, tmp_path: Path) -> Iterator[Settings]:
+    """Give settings whose recordings look at a folder."""
+    yield of_a_folder(own_home, tmp_path)
+    leftovers.end(own_home)
+
+
+def of_a_folder(own_home: Path, tmp_path: Path) -> Settings:
     (own_home / "sakigake.toml").write_text(CONFIG, encoding="utf-8")
     drawings(tmp_path / "frames", 6)
     chosen = {"desk.source": f"folder:{tmp_path / 'frames'}", "record.interval_s": 0.2}
@@ -42,10 +48,9 @@ def working(over: Settings) -> Iterator[Served]:
         try:
             yield running
         finally:
-            for process in running.app.state.desk.supervisor._children.values():
-                if process.process.poll() is None:
-                    process.process.kill()
-                process.process.wait()
+            leftovers.end(running.home)
+            for child in running.app.state.desk.supervisor._children.values():
+                child.process.wait()
 
 
 def standing(desk: Served, part: str, within: float = SHOWN_S) -> str:
@@ -206,6 +211,19 @@ def test_a_second_desk_shows_the_way_to_the_first(over: Settings) -> None:
         assert serve.running(over.home) is None
     finally:
         close(first)
+
+
+def test_what_a_desk_started_can_be_found_and_ended(over: Settings) -> None:
+    """Tests that fail leave nothing behind: not the recorder either, which is no child of theirs once the desk is gone."""
+    first = started(over.home)
+    with entered(link_of(first)) as client:
+        assert client.post("/do/started").status_code == 200
+    close(first)
+    assert is_held(over.home)
+    assert leftovers.of(over.home)
+    leftovers.end(over.home)
+    assert not leftovers.of(over.home)
+    assert not is_held(over.home)
 
 
 def close(process: "subprocess.Popen[str]") -> None:
