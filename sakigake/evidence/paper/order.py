@@ -21,6 +21,8 @@ FIRST = ("aligned.png", "thumbnails.png", "timeline-{lang}.png", "maps.png", "su
 def span(interval: Interval, lang: str) -> str:
     """Return an interval as people of a language read it."""
     before, after = (when(end, lang) if end else "" for end in (interval.not_before, interval.not_after))
+    if before and before == after:
+        return words.text("paper.within", lang, when=before)
     if before and after:
         return words.text("span.between", lang, before=before, after=after)
     if after:
