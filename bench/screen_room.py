@@ -37,7 +37,7 @@ ARGUMENTS = (
 )
 WIDTH, HEIGHT = 1280, 800
 TALL = 1000  # a page that is longer is pictured from its top
-WAIT_MS = 120_000
+WAIT_MS = 300_000
 USUAL_PORT = 47611
 COLOURS = (128, 64, 32)  # tried in turn until a picture is small enough
 COME = """() => { for (const it of document.images) it.loading = 'eager';
