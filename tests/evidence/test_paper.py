@@ -108,6 +108,8 @@ def test_a_reader_of_the_pdf_alone_can_say_all_four(
             words.text("finding.order.order_unclear", lang),
             words.text("finding.likeness.strong", lang),
             words.text("finding.view.mirror", lang),
+            words.text("finding.likeness.some", lang),
+            words.text("finding.likeness.none", lang),
             words.text("paper.clock.A", lang),
             words.text("paper.clock.W", lang),
             words.text("paper.witness.none", lang),

@@ -40,7 +40,7 @@ def witness(ends: Ends | None, lang: str) -> str:
         if who:
             named = say("paper.witness.K") if who == BITCOIN else say("paper.witness.T", name=who)
             told.append(say(f"paper.witness.{key}", who=named))
-    return "; ".join(told)
+    return say("paper.witness.both", low=told[0], high=told[1]) if len(told) > 1 else told[0]
 
 
 def comparison(matter: Matter, lang: str) -> list[Block]:
