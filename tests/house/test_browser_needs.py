@@ -44,3 +44,11 @@ def test_pages_are_not_skipped_for_a_package_that_nothing_installs(path: Path) -
         if name in {"importorskip", "find_spec"} and importlib.util.find_spec(asked) is None:
             lost.append(asked)
     assert not lost
+
+
+@pytest.mark.parametrize("path", WEB, ids=lambda path: path.name)
+def test_pages_in_a_browser_are_among_the_slow_tests(path: Path) -> None:
+    """Only for those the browser is installed: among the others they would be skipped in CI, and never run."""
+    text = path.read_text(encoding="utf-8")
+    if path.name.startswith("test_") and ("playwright" in text or "chromium(" in text):
+        assert "pytest.mark.slow" in text
