@@ -6,7 +6,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from sakigake.evidence.audience import AUDIENCES
 from sakigake.evidence.explained import Caption, Explained
 from sakigake.evidence.paper import blocks, letters, pdf
 from sakigake.evidence.paper.matter import Paper
+from sakigake.evidence.paper.order import span
 from sakigake.evidence.paper.sheet import Sheet
 from sakigake.evidence.posted import Posted, PostedTime, without_account
 from sakigake.evidence.standalone.rules import RefusedError
@@ -107,6 +108,8 @@ def test_a_reader_of_the_pdf_alone_can_say_all_four(
             words.text("finding.order.order_unclear", lang),
             words.text("finding.likeness.strong", lang),
             words.text("finding.view.mirror", lang),
+            words.text("finding.likeness.some", lang),
+            words.text("finding.likeness.none", lang),
             words.text("paper.clock.A", lang),
             words.text("paper.clock.W", lang),
             words.text("paper.witness.none", lang),
@@ -122,6 +125,28 @@ def test_a_reader_of_the_pdf_alone_can_say_all_four(
     count = int(re.search(rb"Pages: +(\d+)", pages.stdout)[1])  # type: ignore[index]
     feet = [squeezed(words.text("report.limits", lang)) for lang in words.LANGUAGES]
     assert sum(read.count(foot) for foot in feet) == count + 2  # on each page, and once in each text
+
+
+def test_the_first_page_says_that_another_language_follows(
+    compared: Callable[..., tuple[Recorded, package.Post]], tmp_path: Path
+) -> None:
+    recorded, post = compared()
+    for name, langs in (("both", ("ja", "en")), ("one", ("ja",))):
+        recorded.export(tmp_path / name, post=post, paper=paper(langs=langs))
+    follows = squeezed(words.text("paper.follows", "en"))
+    assert follows in squeezed(told(tmp_path / "both").split("1ページ")[0])
+    assert told(tmp_path / "both").count(follows) == 1
+    assert squeezed(words.text("paper.follows", "ja")) not in told(tmp_path / "both")
+    assert follows not in told(tmp_path / "one")
+
+
+def test_an_interval_within_a_second_is_said_as_one() -> None:
+    moment = datetime(2026, 11, 28, 7, 48, 56, 120_000, tzinfo=UTC)
+    short = Interval(moment, moment + timedelta(milliseconds=1))
+    long = Interval(moment, moment + timedelta(seconds=1))
+    assert span(short, "en") == "within the second that begins at 2026-11-28 07:48:56 UTC"
+    assert span(short, "ja") == "2026-11-28 16:48:56 JST からの 1 秒のあいだ"
+    assert span(long, "en") == "between 2026-11-28 07:48:56 UTC and 2026-11-28 07:48:57 UTC"
 
 
 @pytest.mark.parametrize("order", list(Order))

@@ -21,6 +21,8 @@ FIRST = ("aligned.png", "thumbnails.png", "timeline-{lang}.png", "maps.png", "su
 def span(interval: Interval, lang: str) -> str:
     """Return an interval as people of a language read it."""
     before, after = (when(end, lang) if end else "" for end in (interval.not_before, interval.not_after))
+    if before and before == after:
+        return words.text("paper.within", lang, when=before)
     if before and after:
         return words.text("span.between", lang, before=before, after=after)
     if after:
@@ -38,7 +40,7 @@ def witness(ends: Ends | None, lang: str) -> str:
         if who:
             named = say("paper.witness.K") if who == BITCOIN else say("paper.witness.T", name=who)
             told.append(say(f"paper.witness.{key}", who=named))
-    return "; ".join(told)
+    return say("paper.witness.both", low=told[0], high=told[1]) if len(told) > 1 else told[0]
 
 
 def comparison(matter: Matter, lang: str) -> list[Block]:

@@ -35,7 +35,12 @@ def write(matter: Matter, small: Mapping[str, Thumbnail]) -> Printed:
     for lang in langs:
         paper.footer(words.text("report.limits", lang), words.text("paper.page", lang, page="{page}"))
         paper.page()
-        for block in document(matter, lang):
+        title_block, *rest = document(matter, lang)
+        _block(paper, title_block, small)
+        if lang == langs[0]:  # who reads another language learns on the first page that it is in here
+            for other in langs[1:]:
+                paper.write(words.text("paper.follows", other), 9, colour=SOFT)
+        for block in rest:
             _block(paper, block, small)
         if paper.odd:
             paper.y += 3

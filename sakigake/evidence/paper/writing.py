@@ -12,10 +12,11 @@ from sakigake.evidence.paper.matter import Matter, length, when
 from sakigake.evidence.paper.order import comparison, witness
 from sakigake.evidence.paper.order import span as spoken
 from sakigake.evidence.view import Row, View
-from sakigake.model import Interval
+from sakigake.model import Interval, Likeness
 from sakigake.phrases import cause
 
 MOST_HOLES = 40  # the longest ones are listed
+SCALE = (Likeness.STRONG, Likeness.SOME, Likeness.NONE)
 
 
 class Say(Protocol):
@@ -186,4 +187,8 @@ def _classes(matter: Matter, say: Say) -> list[Block]:
         marks += [each for each in ("A", "A-", "B", "C", "W", "E") if each in stated or each == "E"]
     rows = tuple((mark, say(f"paper.class.{mark}")) for mark in marks)
     header = (say("paper.class"), say("paper.meaning"))
-    return [Heading(say("paper.classes")), blocks.Table(header, rows, (0.1, 0.9))]
+    parts: list[Block] = [Heading(say("paper.classes")), blocks.Table(header, rows, (0.1, 0.9))]
+    if matter.paper.order and matter.view.finding:
+        answers = [say(f"finding.likeness.{each.value}") for each in SCALE]
+        parts.append(Para(say("paper.scale", answers=" / ".join(answers))))
+    return parts
