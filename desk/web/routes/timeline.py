@@ -48,7 +48,10 @@ def listing(request: "Request") -> Response:
         (session, titles.get(session.id, ""), _summary(records, records.reel(session))) for session in part
     ]
     behind = begin + SESSIONS_SHOWN if begin + SESSIONS_SHOWN < len(found) else None
-    return pages.render(request, "sessions.html.j2", rows=rows, behind=behind, count=len(found), **_common())
+    from desk.web.routes.sought import field  # noqa: PLC0415 - the field looks for a model, which no other page needs
+
+    more = {"rows": rows, "behind": behind, "count": len(found), **field(desk_of(request))}
+    return pages.render(request, "sessions.html.j2", **more, **_common())
 
 
 def _common() -> dict[str, Any]:
