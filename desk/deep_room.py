@@ -60,6 +60,11 @@ def is_there(settings: Settings) -> bool:
     return named in here if named else len(here) == 1
 
 
+def is_still(settings: Settings, key: str) -> bool:
+    """Say whether the model of this key is still here, by its record."""
+    return any(each.key == key for each in shelf.installed(settings.home).values())
+
+
 def encoder(settings: Settings, *, threads: int | None = None) -> "Encoder":
     """Return the model that is to be used, checked and loaded; raises as `watch.deep.encoder.load` and `chosen` do."""
     model = chosen(settings)

@@ -48,6 +48,7 @@ def run(once: bool, naming: bool, obs: str | None) -> None:
             encoder=encoder,
             say=console.say,
             busy=Ease(store, loaded.home, stream=obs_drops(loaded, obs) if obs else None),
+            there=lambda: deep_room.is_still(loaded, encoder.key),
             named=_namer(store, loaded, encoder, vectors) if naming else lambda _session: None,
         )
         runner = worker.Worker(plan)

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sakigake.errors import NotFoundError
 from sakigake.store.protocol import Store
 from watch.deep.encoder import Encoder
 from watch.deep.vectors import StageRef, Vectors, stages
@@ -36,7 +37,10 @@ Busy = Callable[
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker works with. `named` is called with each session of which stages were read, when they are kept."""
+    """What a worker works with. `named` is called with each session of which stages were read, when they are kept.
+
+    `there` says whether the model is still here, the very one that was loaded.
+    """
 
     store: Store
     pictures: Path
@@ -45,6 +49,7 @@ class Plan:
     say: Say
     busy: Busy = lambda: ""
     named: Callable[[str], None] = lambda _session: None
+    there: Callable[[], bool] = lambda: True
     look_s: float = LOOK_S
     ease_s: float = EASE_S
 
@@ -75,7 +80,10 @@ class Worker:
         self._stop.set()
 
     def run(self, *, once: bool = False) -> Tally:
-        """Work until stopped; with `once` until every sealed stage has been read. Raises SakigakeError."""
+        """Work until stopped; with `once` until every sealed stage has been read.
+
+        Raises SakigakeError, NotFoundError (`deep-model-gone`) once the model was removed or replaced.
+        """
         while not self._stop.is_set():
             worked = self._round()
             if once and not worked:
@@ -85,6 +93,7 @@ class Worker:
         return self.tally
 
     def _round(self) -> bool:
+        self._require_model()  # before sweeping, which would take what another model computed for old
         self._sweep()
         worked = False
         for batch in self._batches():
@@ -124,6 +133,7 @@ class Worker:
             plan.encoder.choose_precision(pictures)  # on the first pictures of the person's own
         self._tuned = True
         rows = plan.encoder.pictures(pictures)
+        self._require_model()
         # Forgotten while it was computed: then it must not be kept.
         there = set(stages(plan.store, found[0].session))
         keep = [number for number, each in enumerate(found) if each in there]
@@ -139,6 +149,11 @@ class Worker:
             self.tally.unreadable.add(stage)
             self.tally.skipped += 1
         return picture
+
+    def _require_model(self) -> None:
+        """Compute nothing for a model that was removed or replaced meanwhile: that would come back after its removal."""
+        if not self._plan.there():
+            raise NotFoundError("deep-model-gone", name=self._plan.encoder.id)
 
     def _at_ease(self) -> bool:
         """Wait until the recorder is at ease; False when stopped meanwhile. A reason is said once for each pause."""

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from desk import deep_room
 from desk.web import pages
 from desk.web.app import Desk, desk_of
+from desk.web.routes.timeline import side_of
 from desk.web.sought.jobs import STEPS, Hit, Search, Searches
 from desk.web.timeline import saying
 from desk.web.timeline.naming import named
@@ -124,6 +125,7 @@ def _found(desk: Desk, search: Search) -> dict[str, Any]:
         "claimed": saying.claimed,
         "named": named,
         "side": SIDE,
+        "side_of": side_of,
     }
 
 
@@ -135,7 +137,8 @@ def _row(records: Records, hit: Hit, names: dict[str, dict[int, StageLabel]]) ->
         return None
     reel = records.reel(session)
     place = reel.index(hit.seq)
-    if place is None or not reel.shots[place].file:
+    stored = records.store.entry(session.id, hit.seq)
+    if place is None or stored is None or stored.opening is None:
         return None
     if session.id not in names:
         names[session.id] = shown(records.store.labels(session.id))

@@ -66,7 +66,7 @@ def _common() -> dict[str, Any]:
         "most_title": MOST_TITLE,
         "most_label": MOST_LABEL,
         "steps": STEPS,
-        "side_of": _side_of,
+        "side_of": side_of,
     }
 
 
@@ -76,7 +76,7 @@ def _summary(records: Records, reel: Reel) -> dict[str, Any]:
     return {"reel": reel, "blocks": blocks, "cover": pictured}
 
 
-def _side_of(width: int, height: int, side: int) -> tuple[int, int]:
+def side_of(width: int, height: int, side: int) -> tuple[int, int]:
     """Return the size that a copy has, so that a page knows it before it comes."""
     scale = min(1.0, side / max(width, height, 1))
     return max(1, round(width * scale)), max(1, round(height * scale))
