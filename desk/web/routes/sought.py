@@ -148,7 +148,7 @@ def _row(records: Records, hit: Hit, names: dict[str, dict[int, StageLabel]]) ->
         "shot": shot,
         "label": names[session.id].get(shot.seq),
         "interval": reel.intervals[shot.seq],
-        "above": f"{hit.above:+.1f}",
+        "above": f"{hit.above:+.1f}".replace("-", "−"),
     }
 
 
