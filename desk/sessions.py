@@ -28,8 +28,10 @@ def _is_frozen(database: Path) -> bool:
     """
     if not (_may_write(database.parent) and _may_write(database)):
         return True
-    if sys.platform != "win32":
-        return False
+    return sys.platform == "win32" and _is_refused(database)
+
+
+def _is_refused(database: Path) -> bool:
     try:
         with database.open("r+b"):
             return False
