@@ -128,6 +128,24 @@ def seek(
     return Sought(model, found, foreign(whole, model.languages))
 
 
+def progress(settings: Settings, store: "Store", model: shelf.Installed) -> tuple[int, int]:
+    """Return how many stages the model has read, and of how many that may be read; raises SakigakeError."""
+    from watch.deep.vectors import FILE, Vectors, stages  # noqa: PLC0415 - numpy
+
+    vectors = Vectors(settings.home) if (settings.home / FILE).is_file() else None
+    read = sealed = 0
+    try:
+        for session in store.sessions():
+            there = stages(store, session.id, sealed=True)
+            sealed += len(there)
+            known = vectors.known(model.key, session.id) if vectors else {}
+            read += sum(known.get(each.seq) == each.file for each in there)
+    finally:
+        if vectors:
+            vectors.close()
+    return read, sealed
+
+
 def second_opinion(settings: Settings, store: "Store") -> "Reranker":
     """Return what re-ranks stages that fit a post nearly as well; raises as `encoder` does.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,12 +14,18 @@ from click.testing import CliRunner
 
 from desk.cli import cli
 from sakigake import settings, words
+from sakigake.errors import NotFoundError
+from tests.capture.running import wait_until
 from tests.deep import tiny
 from tests.deep.studio import Studio, drawing
 from tests.desk.web.conftest import CONFIG, Served, served
 from tests.desk.web.keyboard import chromium, faults, fits, opened, tab_to
+from watch.deep import running, shelf
+from watch.deep.manifest import WEIGHTS
+from watch.deep.vectors import Vectors
 
 pytestmark = pytest.mark.deep
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -97,15 +104,13 @@ def test_the_desk_itself_loads_no_model(place: Served) -> None:
     """What the desk's own process maps, held against what a search in it would map."""
     if sys.platform != "linux":
         pytest.skip("needs /proc")
-    import subprocess
-
     ran = subprocess.run(
         [sys.executable, "-c", ALONE, str(place.home)],
         capture_output=True,
         text=True,
         check=False,
         timeout=240,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=ROOT,
         env={**os.environ, "SAKIGAKE_HOME": str(place.home)},
     )
     assert ran.stdout.split() == ["ended", "light"], ran.stderr[-3000:]
@@ -169,3 +174,70 @@ def test_by_keyboard_in_both_languages_and_at_both_widths(place: Served, tmp_pat
         page.locator(".find button").click()
         page.locator("ol.tiles").wait_for()  # the page loads itself anew without scripts
         context.close()
+
+
+def test_the_rest_is_read_from_the_page_and_that_can_be_stopped(place: Served, studio: Studio) -> None:
+    """The real worker, in a process of its own that the desk did not come with."""
+    page = place.client.get("/find").text
+    assert words.text("desk.find.reading.counts", "en", read=0, sealed=4) in page
+    assert words.text("desk.find.reading.off", "en") in page
+    assert place.client.post("/find/reading/stop").status_code == 404, "none runs"
+    assert place.client.post("/find/reading/other").status_code == 404
+    page = place.client.post("/find/reading/start").text
+    wait_until(lambda: "read=4" in page_counts(place), 120, lambda: page_counts(place))
+    wait_until(lambda: not running.runs(studio.home), 60)
+    assert "/find/reading/start" not in place.client.get("/find").text, "there is nothing left to read"
+    vectors = Vectors(studio.home)
+    assert len(vectors.known(shelf.get(studio.home, "tiny").key, studio.store.sessions()[0].id)) == 4
+    vectors.close()
+
+
+def page_counts(place: Served) -> str:
+    page = place.client.get("/find").text
+    return next(
+        f"read={n}"
+        for n in range(5)
+        if words.text("desk.find.reading.counts", "en", read=n, sealed=4) in page
+    )
+
+
+def test_a_worker_of_the_terminal_is_shown_and_ended_by_the_desk_and_by_the_command(
+    place: Served, studio: Studio
+) -> None:
+    for end in ("desk", "command"):
+        with subprocess.Popen(
+            [sys.executable, "-m", "desk", "deep", "run"],
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=ROOT,
+            env={**os.environ, "SAKIGAKE_HOME": str(studio.home)},
+        ) as process:
+            try:
+                wait_until(lambda: running.runs(studio.home), 120)
+                page = place.client.get("/find").text
+                assert words.text("desk.find.reading.on", "en") in page
+                assert "already" in place.client.post("/find/reading/start").text
+                if end == "desk":
+                    page = place.client.post("/find/reading/stop").text
+                    assert words.text("desk.find.reading.off", "en") in page
+                else:
+                    assert words.text("deep.worker.stopped", "en") in run("deep", "stop")
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
+    assert not (studio.home / running.STOP).exists()
+    with pytest.raises(NotFoundError) as none:
+        run("deep", "stop")
+    assert none.value.code == "deep-not-running"
+
+
+def test_a_worker_that_cannot_work_says_why_on_the_page(place: Served, studio: Studio) -> None:
+    (shelf.folder_of(studio.home, "tiny") / WEIGHTS).write_bytes(b"something else")
+    page = place.client.post("/find/reading/start").text
+    wait_until(lambda: "state bad" in place.client.get("/find").text, 120, lambda: page)
+    assert "models verify" in place.client.get("/find").text or WEIGHTS in place.client.get("/find").text
+
+
+def test_an_order_to_stop_that_nobody_took_does_not_stop_the_next(studio: Studio) -> None:
+    (studio.home / running.STOP).touch()
+    assert "Read 4 stages" in run("deep", "run", "--once")

@@ -23,7 +23,6 @@ from sakigake.store.protocol import Store
 from watch.deep.encoder import Encoder
 from watch.deep.vectors import StageRef, Vectors, stages
 
-LOCK = "deep.lock"
 LOOK_S, EASE_S = 2.0, 1.0
 SWEEP_S = 60.0
 # Larger pictures are shrunk by OpenCV first: the model's own preparation looks at 224 to 384 pixels a side.
@@ -39,7 +38,7 @@ Busy = Callable[
 class Plan:
     """What a worker works with. `named` is called with each session of which stages were read, when they are kept.
 
-    `there` says whether the model is still here, the very one that was loaded.
+    `there` says whether the model is still here, the very one that was loaded; `stopped` whether somebody asked for an end.
     """
 
     store: Store
@@ -50,6 +49,7 @@ class Plan:
     busy: Busy = lambda: ""
     named: Callable[[str], None] = lambda _session: None
     there: Callable[[], bool] = lambda: True
+    stopped: Callable[[], bool] = lambda: False
     look_s: float = LOOK_S
     ease_s: float = EASE_S
 
@@ -84,13 +84,16 @@ class Worker:
 
         Raises SakigakeError, NotFoundError (`deep-model-gone`) once the model was removed or replaced.
         """
-        while not self._stop.is_set():
+        while not self._is_over():
             worked = self._round()
             if once and not worked:
                 break
             if not worked:
                 self._stop.wait(self._plan.look_s)
         return self.tally
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self._plan.stopped()
 
     def _round(self) -> bool:
         self._require_model()  # before sweeping, which would take what another model computed for old
@@ -158,7 +161,7 @@ class Worker:
     def _at_ease(self) -> bool:
         """Wait until the recorder is at ease; False when stopped meanwhile. A reason is said once for each pause."""
         said = ""
-        while not self._stop.is_set():
+        while not self._is_over():
             reason = self._plan.busy()
             if not reason:
                 if said:

@@ -1,9 +1,11 @@
 """Finding a stage by words, from the field on the page of sessions. The words never stand in an address."""
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -12,6 +14,7 @@ from desk.web import pages
 from desk.web.app import Desk, desk_of
 from desk.web.routes.timeline import side_of
 from desk.web.sought.jobs import STEPS, Hit, Search, Searches
+from desk.web.sought.reading import Reading
 from desk.web.timeline import saying
 from desk.web.timeline.naming import named
 from desk.web.timeline.records import Records, records_of
@@ -22,7 +25,7 @@ from sakigake.labels import StageLabel, shown
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-KEPT = "sought"
+KEPT, READING = "sought", "reading"
 SIDE = 320
 _MAKING = threading.Lock()
 
@@ -36,10 +39,29 @@ def searches_of(desk: Desk) -> Searches:
         return made
 
 
+def reading_of(desk: Desk) -> Reading:
+    """Return the desk's hand on the worker that reads stages, made when first asked for."""
+    with _MAKING:
+        made = desk.kept.get(READING)
+        if not isinstance(made, Reading):
+            made = desk.kept[READING] = Reading(lambda: desk.settings)
+        return made
+
+
 def field(desk: Desk) -> dict[str, Any]:
     """Return what the field needs on whichever page it stands: what is missing for it, and how much it takes."""
     missing = deep_room.lacking(desk.settings)
     return {"missing": missing and (missing.message(), missing.hint()), "most_words": deep_room.MOST_TEXT}
+
+
+def _page(desk: Desk) -> dict[str, Any]:
+    """Return what the pages of this room need besides a search: the field, and how reading stands where it can."""
+    told = field(desk)
+    state = None
+    if told["missing"] is None:
+        with suppress(NotFoundError):  # nothing was recorded yet
+            state = reading_of(desk).state()
+    return {**told, "reading": state}
 
 
 def asks(request: "Request") -> Response:
@@ -49,7 +71,7 @@ def asks(request: "Request") -> Response:
 
 def _form(request: "Request", status: int = 200, trouble: UsageError | None = None) -> Response:
     told = trouble and (trouble.message(), trouble.hint())
-    return pages.render(request, "find.html.j2", status, search=None, failed=told, **field(desk_of(request)))
+    return pages.render(request, "find.html.j2", status, search=None, failed=told, **_page(desk_of(request)))
 
 
 async def begin(request: "Request") -> Response:
@@ -72,7 +94,7 @@ def one(request: "Request") -> Response:
     """Show a search: how far it is, or what it found."""
     desk = desk_of(request)
     search = searches_of(desk).get(request.path_params["number"])
-    return pages.render(request, "find.html.j2", **_progress(search), **_found(desk, search), **field(desk))
+    return pages.render(request, "find.html.j2", **_progress(search), **_found(desk, search), **_page(desk))
 
 
 def state(request: "Request") -> Response:
@@ -158,7 +180,20 @@ def dismiss(request: "Request") -> Response:
     return pages.go("/sessions")
 
 
+async def read(request: "Request") -> Response:
+    """Begin to read the stages, or stop that."""
+    reading = reading_of(desk_of(request))
+    what = {"start": reading.start, "stop": reading.stop}.get(request.path_params["what"])
+    if what is None:
+        raise HTTPException(404)
+    await run_in_threadpool(what)
+    answer = pages.go("/find")
+    answer.headers["location"] += "#reading"
+    return answer
+
+
 ROUTES = [
+    Route("/find/reading/{what}", read, methods=["POST"]),
     Route("/find", asks),
     Route("/find", begin, methods=["POST"]),
     Route("/find/{number}", one),
