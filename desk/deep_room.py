@@ -160,6 +160,11 @@ def second_opinion(settings: Settings, store: "Store") -> "Reranker":
     return Reranker(store, loaded, vectors)
 
 
+def asked_opinion(settings: Settings, store: "Store") -> "Reranker | None":
+    """Return the second opinion when the settings ask for one, else None; raises as `second_opinion` does."""
+    return second_opinion(settings, store) if section(settings)["rerank"] else None
+
+
 def label_text(label: str, lang: str | None = None) -> str:
     """Return a stage's name in words: that of a step, or what somebody wrote."""
     return words.text(f"desk.stage.{label}", lang) if label in STEPS else label
