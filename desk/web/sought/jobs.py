@@ -153,6 +153,8 @@ class Searches:
                 _ask(process, search.text)
                 for line in process.stdout or ():
                     _take(search, json.loads(line))
+                    if search.ended:  # whatever the process does after its answer
+                        break
             finally:
                 timer.cancel()
                 process.kill()
