@@ -1,7 +1,7 @@
 """What the models cost, and whether the recorder notices: `python -m bench.deep --json out.json`.
 
     python -m bench.deep --costs             # CPU per picture and memory of the models that ship in the list
-    python -m bench.deep --beside 60         # a real recording, alone and beside the worker
+    python -m bench.deep --beside 60         # a real recording with the worker held and at work, in turns (bench.deep_beside)
 
 RANDOM WEIGHTS. The networks are the real ones, drawn at random and kept in memory or in a temporary folder: good for timing
 and for nothing else. CPU is processor time of one thread; the load is printed with it.
@@ -13,7 +13,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -89,55 +88,6 @@ def _rss_mb() -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def burden(home: Path) -> None:
-    """Be the worker, without end: read the stages of a home with ViT-B-32 of random weights, again and again."""
-    from safetensors.torch import save_file  # noqa: PLC0415
-
-    from tests.deep.studio import Studio, drawing  # noqa: PLC0415
-    from watch.deep import shelf, worker  # noqa: PLC0415
-    from watch.deep.encoder import load  # noqa: PLC0415
-    from watch.deep.vectors import Vectors  # noqa: PLC0415
-
-    worker.lower_priority()
-    key = "vit-b-32-laion2b"
-    weights = home / manifest.WEIGHTS
-    import open_clip  # noqa: PLC0415
-
-    network = open_clip.create_model(NAMES[key], pretrained=None)  # random: see above
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, str(weights))
-    del network
-    there = shelf.take_in(home, manifest.load()[key], {manifest.WEIGHTS: weights}, pin=True)
-    encoder = load(there, threads=worker.threads())
-    studio = Studio(home)
-    session = studio.session()
-    studio.draw(session, *(drawing(1 + n % 4, n) for n in range(24)))
-    studio.seal(session)
-    vectors = Vectors(home)
-    done = 0
-    while True:
-        plan = worker.Plan(studio.store, home / "pictures", vectors, encoder, lambda *_, **__: None)
-        done += worker.Worker(plan).run(once=True).done
-        print(done, flush=True)
-        vectors.sweep(studio.store, [])
-
-
-def beside(seconds: float) -> dict[str, Any]:
-    """Record a real screen for a while, alone and beside the worker."""
-    from bench.capture import real  # noqa: PLC0415 - it needs Xvfb
-
-    size = (1920, 1080)
-    alone = real(size, "2s", seconds)
-    with tempfile.TemporaryDirectory() as home:
-        command = [sys.executable, "-m", "bench.deep", "--burden", home]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
-            assert child.stdout
-            first = int(child.stdout.readline())  # it is at work
-            with_worker = real(size, "2s", seconds)
-            child.terminate()
-            last = [int(line) for line in child.stdout.read().split()]
-    return {"alone": alone, "beside": with_worker, "read_meanwhile": (last or [first])[-1] - first}
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -145,16 +95,22 @@ def main() -> int:
     )
     parser.add_argument("--costs", action="store_true")
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--beside", type=float, metavar="SECONDS")
+    parser.add_argument("--beside", type=float, metavar="SECONDS", help="length of each of four stretches")
+    parser.add_argument(
+        "--unlowered", action="store_true", help="with --beside: a worker that does not lower its priority"
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--burden", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--burden-unlowered", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(json.dumps(cost(given.one, given.rounds)))
         return 0
-    if given.burden:
-        burden(given.burden)
+    if home := given.burden or given.burden_unlowered:
+        from bench.deep_beside import burden  # noqa: PLC0415 - it needs Xvfb
+
+        burden(home, lowered=given.burden is not None)
     result: dict[str, Any] = {"weights": "random, for timing only", "load": os.getloadavg()}
     if given.costs or not given.beside:
         result["costs"] = []
@@ -164,13 +120,14 @@ def main() -> int:
             result["costs"].append(json.loads(done.stdout.splitlines()[-1]))
             print(result["costs"][-1], flush=True)
     if given.beside:
-        result["beside"] = beside(given.beside)
-        for name in ("alone", "beside"):
-            print(name, result["beside"][name], flush=True)
-        print("stages read meanwhile:", result["beside"]["read_meanwhile"])
+        from bench.deep_beside import beside  # noqa: PLC0415 - as above
+
+        result["beside"] = beside(given.beside, lowered=not given.unlowered)
+        for over in result["beside"]["exceeded"]:
+            print("over budget:", over)
     if given.json:
         given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return 1 if result.get("beside", {}).get("exceeded") else 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 from sakigake.errors import NotFoundError
@@ -20,16 +21,26 @@ def open_store(settings: Settings) -> SqliteStore:
 def _is_frozen(database: Path) -> bool:
     """Say whether a database cannot be written, as on a disc or in a backup that was locked; nothing is made for that.
 
-    SQLite writes beside the file as well, so the folder counts too. Windows tells nothing of folders, but refuses to open
-    the file for writing.
+    SQLite writes beside the file as well, so the folder counts too. The file is asked about and not opened: closing it
+    again would take away every lock that this process holds on it (POSIX), and whoever closes the records next elsewhere
+    would remove the log of writes from under a store that is still open here. Windows, which has no such locks, tells
+    nothing of folders, but refuses to open the file for writing.
     """
-    if not os.access(database.parent, os.W_OK):
+    if not (_may_write(database.parent) and _may_write(database)):
         return True
+    return sys.platform == "win32" and _is_refused(database)
+
+
+def _is_refused(database: Path) -> bool:
     try:
         with database.open("r+b"):
             return False
     except OSError as error:
         return error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def find(store: SqliteStore, wanted: str) -> Session:

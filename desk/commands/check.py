@@ -133,6 +133,7 @@ def _compare(  # noqa: PLR0917 - a step of the command above
 ) -> "tuple[Finding, Any]":
     from hashlib import sha256
 
+    from desk import deep_room
     from watch import pdqlist, sanitise
     from watch.check import Seen, compare, read
     from watch.pipeline.verdict import deciding, with_claims
@@ -142,11 +143,7 @@ def _compare(  # noqa: PLR0917 - a step of the command above
     posted = deciding(time) if time else stated
     timelines = [read(store, each) for each in sessions]
     post = Seen(pixels)
-    rank = None
-    if loaded.section("deep")["rerank"]:
-        from desk import deep_room
-
-        rank = deep_room.second_opinion(loaded, store)
+    rank = deep_room.asked_opinion(loaded, store)
     finding = compare(store, timelines, post, posted, digest, own=own, rank=rank)
     finding = pdqlist.with_lists(finding, pdqlist.load(loaded.home), post)
     return (with_claims(finding, time) if time else finding), pixels

@@ -29,7 +29,7 @@ def run(once: bool, naming: bool, obs: str | None) -> None:
     from desk.sessions import open_store
     from sakigake import settings
     from sakigake.lock import FileLock
-    from watch.deep import worker
+    from watch.deep import running, worker
     from watch.deep.vectors import Vectors
 
     loaded = settings.load()
@@ -38,7 +38,8 @@ def run(once: bool, naming: bool, obs: str | None) -> None:
         raise errors.SakigakeError("store-frozen", path=loaded.home)
     worker.lower_priority()
     console = Console(as_json=False)
-    with FileLock(loaded.home / worker.LOCK, "deep-running", "deep-home-unwritable"):
+    with FileLock(loaded.home / running.LOCK, "deep-running", "deep-home-unwritable"):
+        running.begin(loaded.home)
         encoder = deep_room.encoder(loaded, threads=worker.threads())
         vectors = Vectors(loaded.home)
         plan = worker.Plan(
@@ -48,6 +49,8 @@ def run(once: bool, naming: bool, obs: str | None) -> None:
             encoder=encoder,
             say=console.say,
             busy=Ease(store, loaded.home, stream=obs_drops(loaded, obs) if obs else None),
+            there=lambda: deep_room.is_still(loaded, encoder.key),
+            stopped=lambda: running.asked_to_stop(loaded.home),
             named=_namer(store, loaded, encoder, vectors) if naming else lambda _session: None,
         )
         runner = worker.Worker(plan)
@@ -81,26 +84,26 @@ def _on_signals(stop: "Callable[[], None]") -> None:
             signal.signal(getattr(signal, name), ended)
 
 
+@deep.command("stop", help=words.text("deep.worker.stop-help"))
+def stop() -> None:
+    """End the worker, whoever started it."""
+    from sakigake import settings
+    from watch.deep import running
+
+    running.stop(settings.load().home)
+    click.echo(words.text("deep.worker.stopped"))
+
+
 @deep.command("status", help=words.text("deep.worker.status-help"))
 def status() -> None:
     """Say how many stages were read."""
     from desk import deep_room
     from desk.sessions import open_store
     from sakigake import settings
-    from sakigake.lock import is_held
-    from watch.deep import worker
-    from watch.deep.vectors import FILE, Vectors, stages
+    from watch.deep import running
 
     loaded = settings.load()
     model = deep_room.chosen(loaded)
-    store = open_store(loaded)
-    read = sealed = 0
-    vectors = Vectors(loaded.home) if (loaded.home / FILE).is_file() else None
-    for session in store.sessions():
-        there = stages(store, session.id, sealed=True)
-        sealed += len(there)
-        known = vectors.known(model.key, session.id) if vectors else {}
-        read += sum(known.get(each.seq) == each.file for each in there)
-    key = "deep.worker.running" if is_held(loaded.home / worker.LOCK) else "deep.worker.not-running"
-    click.echo(words.text(key))
+    read, sealed = deep_room.progress(loaded, open_store(loaded), model)
+    click.echo(words.text("deep.worker.running" if running.runs(loaded.home) else "deep.worker.not-running"))
     click.echo(words.text("deep.worker.counts", read=read, sealed=sealed, key=model.key))

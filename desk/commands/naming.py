@@ -43,31 +43,21 @@ def name(session: str, stages: tuple[int, ...], label: str | None, again: bool, 
 
 def _say(store: "SqliteStore", session: str, stages: tuple[int, ...], label: str) -> None:
     """Keep what a person calls some stages; an empty name takes it back."""
+    from desk.web.timeline.naming import typed
     from sakigake.clock import Clock
-    from sakigake.labels import PERSON, StageLabel, read_label
+    from sakigake.labels import PERSON, StageLabel
     from sakigake.model import EntryType
 
     there = {each.seq for each in store.entries(session, EntryType.STAGE) if each.opening}
     for seq in stages:
         if seq not in there:
             raise errors.NotFoundError("deep-stage-unknown", stage=seq, session=session)
-    text = read_label(_slug_of(label))
+    text = typed(label)
     if text:
         at = Clock().now()
         store.put_labels(session, [StageLabel(seq, text, PERSON, at) for seq in stages])
     else:
         store.drop_labels(session, PERSON, stages)
-
-
-def _slug_of(label: str) -> str:
-    """Return the slug of a step that was named in words, as they are shown; anything else as it is."""
-    from sakigake.labels import STEPS
-
-    plain = label.strip().casefold()
-    for step in STEPS:
-        if plain in {words.text(f"deep.stage.{step}", lang).casefold() for lang in words.LANGUAGES}:
-            return step
-    return label
 
 
 def _suggest(store: "SqliteStore", loaded: "Settings", session: str, *, again: bool) -> None:
@@ -161,22 +151,13 @@ def find_stages(text: str, session: str, limit: int, as_json: bool) -> None:
     from desk import deep_room
     from desk.sessions import find, open_store
     from sakigake import settings
-    from watch.deep.vectors import Vectors
-    from watch.deep.words_to_stages import foreign, search
 
-    if not text.strip():
-        raise errors.UsageError("deep-find-nothing")
+    deep_room.wanted(text)
     loaded = settings.load()
     store = open_store(loaded)
     sessions = [each.id for each in store.sessions()] if session == "all" else [find(store, session).id]
-    model = deep_room.chosen(loaded)  # before anything heavy: without one the sentence comes at once
-    encoder = deep_room.encoder(loaded)
-    vectors = Vectors(loaded.home)
-    vectors.sweep(store, [model.key])
-    found = search(store, vectors, encoder, text, sessions=sessions, limit=limit)
-    vectors.close()
-    if not found.searched:
-        raise errors.NotFoundError("deep-nothing-read", unread=found.unread)
+    sought = deep_room.seek(loaded, store, text, sessions=sessions, limit=limit)
+    found, model = sought.search, sought.model
     if as_json:
         rows = [
             {
@@ -203,5 +184,5 @@ def find_stages(text: str, session: str, limit: int, as_json: bool) -> None:
     click.echo(words.text("deep.find.searched", count=found.searched, model=model.id))
     if found.unread:
         click.echo(words.text("deep.find.unread", count=found.unread))
-    if foreign(text, model.languages):
+    if sought.foreign:
         click.echo(words.text("deep.find.foreign", model=model.id))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 ROOMS = (
     "today",
     "timeline",
+    "sought",
     "play",
     "check",
     "findings",

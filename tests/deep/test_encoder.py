@@ -120,6 +120,78 @@ def test_half_precision_is_left_where_numbers_overflow(here: shelf.Installed) ->
     assert np.isfinite(made.pictures([picture(1)])).all()
 
 
+def test_without_a_gpu_the_processor_does_it(here: shelf.Installed) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    made = load(here)
+    assert made.device == "cpu"
+    assert made.batch <= encoders.MOST_ON_CPU
+    with pytest.raises(SakigakeError) as refused:
+        load(here, device="cuda")  # asked for by name: then it is told
+    assert refused.value.code == "deep-not-loaded"
+
+
+def test_a_gpu_that_cannot_be_used_is_left_alone(
+    here: shelf.Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch says there is one, and then it has no driver: what comes of it here is torch's own refusal."""
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU that can be used")
+    wanted = load(here).pictures([picture(4)])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    made = load(here)
+    assert made.device == "cpu"
+    assert np.array_equal(made.pictures([picture(4)]), wanted)
+
+
+def test_a_gpu_that_is_full_is_left_alone(here: shelf.Installed, monkeypatch: pytest.MonkeyPatch) -> None:
+    import open_clip
+    import torch
+
+    whole, asked = open_clip.create_model_from_pretrained, []
+
+    def full(*given: Any, device: str, **named: Any) -> Any:
+        asked.append(device)
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory: planted")
+        return whole(*given, device=device, **named)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", full)
+    assert load(here).device == "cpu"
+    assert asked == ["cuda", "cpu"]
+
+
+def test_on_a_gpu_precision_is_chosen_and_the_batch_follows_its_memory(
+    here: shelf.Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way through a GPU with the processor in its place: what is asked of torch, and in which order."""
+    import open_clip
+    import torch
+
+    whole = open_clip.create_model_from_pretrained
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (64 * 4 * encoders.BYTES_PER_PIXEL * 64 * 64, 0))
+    monkeypatch.setattr(
+        open_clip,
+        "create_model_from_pretrained",
+        lambda *given, **named: whole(*given, **{**named, "device": "cpu"}),
+    )
+    made = load(here)
+    assert (made.device, made.batch) == ("cuda", 64)
+    made.device = "cpu"  # where its numbers really lie
+    full = made.pictures([picture(n) for n in range(3)])
+    made.choose_precision([picture(n) for n in range(3)])
+    assert made.half
+    halved = made.pictures([picture(n) for n in range(3)])
+    assert halved.dtype == np.float32
+    assert float((full * halved).sum(axis=1).min()) > encoders.SAME
+
+
 def _without_weights(here: shelf.Installed, _: Path) -> None:
     (here.folder / WEIGHTS).unlink()
 
@@ -253,7 +325,7 @@ def test_no_other_call_of_the_library_stands_in_the_program() -> None:
             calls += [line.strip() for line in lines if "open_clip." in line and "import" not in line]
     made = [line for line in calls if "create_" in line or "get_tokenizer" in line]
     assert len(made) == 2
-    assert all("(name" in line for line in made)
+    assert all("(name" in line for line in made), "by the folder that was checked, and by nothing else"
 
 
 OFFLINE = """

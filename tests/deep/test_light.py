@@ -61,10 +61,10 @@ def home(own_home: Path) -> Path:
     return own_home
 
 
-@pytest.mark.parametrize("absent", [True, False])
+# The second is the one that counts where the extra is installed, and says nothing where it is not.
+@pytest.mark.parametrize("absent", [True, pytest.param(False, marks=pytest.mark.deep)])
 def test_record_check_and_names_load_nothing_heavy(home: Path, tmp_path: Path, absent: bool) -> None:
-    if not absent and importlib.util.find_spec("torch") is None:
-        absent = True  # the same without the extra
+    assert absent or importlib.util.find_spec("torch") is not None
     pictures = tmp_path / "in"
     pictures.mkdir()
     for step in (2, 3):
@@ -80,6 +80,13 @@ def test_record_check_and_names_load_nothing_heavy(home: Path, tmp_path: Path, a
     assert code == 0
     assert json.loads(told.splitlines()[0])["likeness"] in {"strong", "some"}
     assert not modules & HEAVY
+    pack = tmp_path / "pack.zip"
+    code, modules, told = ran(home, "export", "last", "--no-stamp", "-o", str(pack), absent=absent)
+    assert code == 0, told
+    assert not modules & HEAVY
+    code, modules, told = ran(home, "verify", str(pack), absent=absent)
+    assert code == 7, told  # nothing was stamped
+    assert not modules & (HEAVY | {"watch"})
     code, modules, _ = ran(home, "timeline", "name", "last", absent=absent)
     assert code == 0
     assert not modules & HEAVY

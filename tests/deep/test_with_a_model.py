@@ -10,9 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from desk.cli import cli
+from desk.web.checking.card import card
+from desk.web.checking.carried import Request
+from desk.web.checking.jobs import Jobs
 from sakigake.errors import NotFoundError
 from sakigake.labels import ESTIMATE, shown
-from sakigake.model import Score
+from sakigake.model import Interval, Score
+from tests.capture.running import wait_until
 from tests.deep import tiny
 from tests.deep.studio import Studio, drawing
 from watch.compare.opinion import Ranked
@@ -123,6 +127,30 @@ def test_the_second_opinion_is_off_unless_switched_on_and_says_when_it_was_heard
     assert NAME in heard["scores"]
     assert first <= heard["stage"] <= last
     assert "a model had a say" in run("check", str(post)).output
+
+
+def test_it_is_heard_at_the_desk_as_well_and_its_card_says_so(studio: Studio, post: Path) -> None:
+    between = []
+    for n in range(4):
+        stage = drawing(3)
+        cv2.line(stage, (20, 200 + 12 * n), (60, 205 + 12 * n), (40, 40, 40), 2, cv2.LINE_AA)
+        between.append(stage)
+    session = studio.store.sessions()[0]
+    studio.draw(session, *between)
+    studio.seal(session)
+    run("deep", "run", "--once")
+    (studio.home / "sakigake.toml").write_text("[deep]\nrerank = true\n")
+    wanted = json.loads(run("check", str(post), "--json").output)
+    jobs = Jobs(studio.home)
+    try:
+        job = jobs.start(Request("post.png", "", (), Interval(), fetch=False), post.read_bytes())
+        wait_until(lambda: job.state.ended, 240, lambda: str(job.state))
+    finally:
+        jobs.close()
+    assert job.answer is not None, job.state
+    assert job.answer.finding.stage == wanted["stage"]
+    assert NOTE in job.answer.finding.notes
+    assert any("a model had a say" in note for note in card(job.answer).likeness_lines)
 
 
 def test_switched_on_without_a_model_is_told_and_not_passed_over(studio: Studio, post: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from sakigake.errors import SakigakeError
+from desk.cli import cli
+from sakigake.errors import NotFoundError, SakigakeError
 from tests.deep import tiny
 from tests.deep.studio import Studio, drawing
 from watch.deep import shelf
@@ -235,6 +237,41 @@ def test_kills_lose_nothing_that_was_kept_and_repeat_nothing(
     last = sum(int(line.split()[1]) for line in ended.stdout.splitlines())
     assert sorted(vectors.known(model.key, session.id)) == seqs
     assert last == len(seqs) - len(kept), "what was kept is not computed again"
+
+
+@pytest.mark.parametrize(("change", "left"), [("removed", 0), ("replaced", 2)])
+def test_it_ends_when_its_model_goes_and_brings_nothing_back(  # noqa: PLR0917 - fixtures
+    studio: Studio,
+    model: shelf.Installed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    left: int,
+) -> None:
+    """The real command, with the model taken away while its second batch is computed."""
+    monkeypatch.setattr("watch.deep.worker.lower_priority", lambda: None)  # of the whole test process
+    session = studio.session()
+    studio.draw(session, *(drawing(1 + n % 4, n) for n in range(12)))
+    studio.seal(session)
+    whole, batches = Encoder.pictures, []
+
+    def meanwhile(self: Encoder, pictures: Any) -> Any:
+        batches.append(len(pictures))
+        if len(batches) == 2 and change == "removed":
+            assert CliRunner().invoke(cli, ["models", "remove", "tiny"]).exit_code == 0
+        elif len(batches) == 2:
+            tiny.put_in_place(studio.home, tmp_path / "other", seed=5)
+        return whole(self, pictures)
+
+    monkeypatch.setattr("watch.deep.encoder.MOST_ON_CPU", 2)
+    monkeypatch.setattr(Encoder, "pictures", meanwhile)
+    ran = CliRunner().invoke(cli, ["deep", "run", "--once"])
+    assert isinstance(ran.exception, NotFoundError)
+    assert ran.exception.code == "deep-model-gone"
+    assert batches == [2, 2]
+    after = Vectors(studio.home)
+    assert len(after.known(model.key, session.id)) == left
+    after.close()
 
 
 def test_the_ledger_is_the_same_before_and_after(studio: Studio, vectors: Vectors, encoder: Encoder) -> None:

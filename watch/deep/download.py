@@ -36,7 +36,8 @@ def get(home: Path, model: Model, ways: Ways, *, offline: bool = False) -> shelf
     """Fetch a model and put it in place; returns what is here already when that is this very model.
 
     Raises ConfigError (`deep-offline`) before anything is asked, UsageError for a model whose digest is not known,
-    NetworkError when no mirror sent the right bytes, SakigakeError when they could not be written.
+    NetworkError when no mirror sent the right bytes, SakigakeError when they could not be written, or while models are
+    being fetched or taken in elsewhere.
     """
     if held := _held(home, model):
         return held
@@ -44,6 +45,13 @@ def get(home: Path, model: Model, ways: Ways, *, offline: bool = False) -> shelf
         raise ConfigError("deep-offline", name=model.id)
     if not model.pinned:
         raise UsageError("deep-digest-unknown", name=model.id, page=model.page)
+    with shelf.alone(home):
+        return _held(home, model) or _get(
+            home, model, ways
+        )  # another may have brought it while this one waited
+
+
+def _get(home: Path, model: Model, ways: Ways) -> shelf.Installed:
     place = shelf.incoming(home, model.id)
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,6 +8,7 @@ import copy
 import gc
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,25 +112,35 @@ class Encoder:
 
 
 def load(model: Installed, *, threads: int | None = None, device: str | None = None) -> Encoder:
-    """Check a model and load it, on a GPU when there is one; `threads` limits what it takes of the processor.
+    """Check a model and load it, on a GPU when there is one that takes it; `threads` limits what it takes of the processor.
 
+    A GPU that is full, of a stream for example, or whose driver does not fit, is left alone: the processor does it then.
     Raises UsageError (`deep-missing`) without the extra, VerificationError when a byte is not what it was, SakigakeError
     when the network and its weights do not belong together. Opens no socket.
     """
     require_extra()
     shelf.verify(model)
     os.environ.update(_OFFLINE)
-    import open_clip  # noqa: PLC0415
     import torch  # noqa: PLC0415
     from safetensors import SafetensorError  # noqa: PLC0415
 
     if threads:
         torch.set_num_threads(threads)
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device is None and torch.cuda.is_available():
+        with suppress(*_UNFIT, SakigakeError, SafetensorError):
+            return _loaded(model, "cuda")
+        gc.collect()
+    return _loaded(model, device or "cpu")
+
+
+def _loaded(model: Installed, device: str) -> Encoder:
+    import open_clip  # noqa: PLC0415
+    from safetensors import SafetensorError  # noqa: PLC0415
+
     name = f"local-dir:{model.folder}"
     try:
         # This call insists on weights, takes every tensor of the network from them (strict), and unpickles nothing.
-        network, prepare = open_clip.create_model_from_pretrained(name, device=chosen, weights_only=True)
+        network, prepare = open_clip.create_model_from_pretrained(name, device=device, weights_only=True)
         cut = open_clip.get_tokenizer(name)
     except ImportError as error:
         raise UsageError("deep-part-missing", name=model.id, part=error.name or error) from error
@@ -139,8 +150,8 @@ def load(model: Installed, *, threads: int | None = None, device: str | None = N
     network.eval()
     size = network.visual.image_size
     side = int(size[0] if isinstance(size, tuple | list) else size)
-    batch = batch_size(free_bytes(chosen), side, MOST_ON_GPU if chosen == "cuda" else MOST_ON_CPU)
-    return Encoder(model, (network, prepare, cut), chosen, batch, model.languages)
+    batch = batch_size(free_bytes(device), side, MOST_ON_GPU if device == "cuda" else MOST_ON_CPU)
+    return Encoder(model, (network, prepare, cut), device, batch, model.languages)
 
 
 def batch_size(free: int, side: int, most: int) -> int:

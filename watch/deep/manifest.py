@@ -18,11 +18,20 @@ from sakigake.errors import ConfigError, NotFoundError, UsageError
 WEIGHTS = "open_clip_model.safetensors"
 CONFIG = "open_clip_config.json"
 RECORD = "sakigake-model.json"
+MOST_BYTES = 4 << 20  # of a list of models; each takes 1 kB
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# What may stand under a name of a configuration, and how large: beyond that no model that is known lies, and a network of
+# such a size would take all memory before its weights are looked at.
+_PART = re.compile(r"[a-z][a-z0-9_]{0,63}")
+MOST_NUMBER, MOST_LETTERS, MOST_PARTS, MOST_DEPTH, MOST_LAYERS = 1_000_000, 200, 200, 5, 200
 # Parts of a configuration that would make the library ask a hub for weights, or run without the ones we checked.
-_FETCHING = ("hf_model_name", "hf_model_pretrained")
+_FETCHING = ("hf_model_name", "hf_model_pretrained", "timm_model_pretrained")
+# A network of timm by its plain name: with "hf-hub:" or "local-dir:" before it, its make would come from elsewhere.
+_TIMM = re.compile(r"[a-z0-9_.]+")
+# What the library hands on to whatever cuts words up. Others of its options would run a program that came with the words.
+_CUTTING = frozenset({"clean", "strip_sep_token", "language", "tokenizer_mode"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,13 @@ def load(own: str = "") -> dict[str, Model]:
     found: dict[str, Model] = {}
     if own:
         try:
-            text = Path(own).expanduser().read_text(encoding="utf-8-sig")
+            with Path(own).expanduser().open("rb") as stream:
+                raw = stream.read(MOST_BYTES + 1)
+            text = raw.decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError("deep-manifest", path=own, why=error) from error
+        if len(raw) > MOST_BYTES:
+            raise ConfigError("deep-manifest", path=own, why=f"> {MOST_BYTES:,} B")
         found |= parse(text, own)
     for key, model in parse(resources.read_text("models.toml"), "models.toml").items():
         found.setdefault(key, model)
@@ -94,7 +107,7 @@ def parse(text: str, name: str) -> dict[str, Model]:
     """Read a manifest; raises ConfigError with what is wrong in it."""
     try:
         return {key: _model(key, row) for key, row in tomllib.loads(text).items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError("deep-manifest", path=name, why=error) from error
 
 
@@ -141,12 +154,52 @@ def _config(key: str, row: Mapping[str, Any]) -> str:
     for part in ("mean", "std", "interpolation", "resize_mode"):
         if part not in shown:
             raise ValueError(f"{key}: preprocess_cfg.{part} is missing")
-    for part in _FETCHING:
-        if part in model["text_cfg"]:
-            raise ValueError(f"{key}: text_cfg.{part} would fetch weights of its own")
-    if model["vision_cfg"].get("timm_model_pretrained"):
-        raise ValueError(f"{key}: vision_cfg.timm_model_pretrained would fetch weights of its own")
+    _check_size(key, {"model_cfg": model, "preprocess_cfg": shown})
+    for tower in ("vision_cfg", "text_cfg"):
+        _check_tower(f"{key}: {tower}", model[tower])
+    cutting = set(model["text_cfg"].get("tokenizer_kwargs", {}))
+    if other := sorted(cutting - _CUTTING):
+        raise ValueError(f"{key}: text_cfg.tokenizer_kwargs.{other[0]} may not be set")
     return json.dumps({"model_cfg": model, "preprocess_cfg": shown}, sort_keys=True, indent=1) + "\n"
+
+
+def _check_tower(where: str, tower: Mapping[str, Any]) -> None:
+    """Refuse a tower that would come from elsewhere or fetch weights of its own; raises TypeError for one that is no table."""
+    for part in _FETCHING:
+        if tower.get(part):
+            raise ValueError(f"{where}.{part} would fetch weights of its own")
+    if not _TIMM.fullmatch(str(tower.get("timm_model_name", "none"))):
+        raise ValueError(f"{where}.timm_model_name is not a plain name")
+    if not 0 <= int(tower.get("layers", 1)) <= MOST_LAYERS:
+        raise ValueError(f"{where}.layers is beyond every model that is known")
+
+
+def _check_size(key: str, value: object, depth: int = 0) -> None:
+    """Refuse what no configuration holds: numbers, words, lists and nestings beyond every model that is known."""
+    if isinstance(value, Mapping):
+        odd = next((name for name in value if not _PART.fullmatch(str(name))), None)
+        if odd is not None:
+            raise ValueError(f"{key}: {str(odd)[:MOST_LETTERS]!r} is not the name of a part")
+        parts = list(value.values())
+    else:
+        parts = list(value) if isinstance(value, list) else []
+    too_large = (isinstance(value, int | float) and not abs(value) <= MOST_NUMBER) or (
+        isinstance(value, str) and len(value) > MOST_LETTERS
+    )
+    if too_large or depth > MOST_DEPTH or len(parts) > MOST_PARTS:
+        raise ValueError(f"{key}: a part of its configuration is larger than in any model that is known")
+    for each in parts:
+        _check_size(key, each, depth + 1)
+
+
+def is_id(name: str) -> bool:
+    """Say whether a model may be called so: only such a name is ever put into a path."""
+    return _ID.fullmatch(name) is not None
+
+
+def is_file_name(name: str) -> bool:
+    """Say whether a file of a model may be called so."""
+    return _NAME.fullmatch(name) is not None
 
 
 def require_extra() -> None:

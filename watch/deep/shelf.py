@@ -17,10 +17,13 @@ from pathlib import Path
 
 from sakigake import durable
 from sakigake.errors import NotFoundError, SakigakeError, UsageError, VerificationError
+from sakigake.lock import FileLock
 from watch.deep import weights
-from watch.deep.manifest import CONFIG, RECORD, WEIGHTS, Model
+from watch.deep.manifest import CONFIG, RECORD, WEIGHTS, Model, is_file_name, is_id
 
 FOLDER, INCOMING, OLD = "models", ".incoming", ".old"
+LOCK = "models.lock"
+MOST_RECORD = 1 << 20  # bytes
 BY_MANIFEST, BY_HAND = "manifest", "import"
 
 
@@ -48,20 +51,34 @@ class Installed:
 
 
 def folder_of(home: Path, name: str) -> Path:
-    """Return where a model lies when it is here."""
-    return home / FOLDER / name
+    """Return where a model lies when it is here; raises NotFoundError for a name that none may have."""
+    return home / FOLDER / _checked(name)
 
 
 def incoming(home: Path, name: str) -> Path:
-    """Return where the files of a model are gathered until all are there."""
-    return home / FOLDER / INCOMING / name
+    """Return where the files of a model are gathered until all are there; raises as `folder_of` does."""
+    return home / FOLDER / INCOMING / _checked(name)
+
+
+def _checked(name: str) -> str:
+    """Return a name that may stand in a path: what a person types can be `..` as well, which would be the records."""
+    if not is_id(name):
+        raise NotFoundError("deep-model-absent", name=name)
+    return name
+
+
+def alone(home: Path) -> FileLock:
+    """Return the right to put models in place and to remove them; taking it raises SakigakeError (`deep-busy`)."""
+    return FileLock(home / LOCK, "deep-busy", "deep-home-unwritable")
 
 
 def installed(home: Path) -> dict[str, Installed]:
     """Return the models that are here by id; one whose record cannot be read is left out."""
     found = {}
     for record in sorted((home / FOLDER).glob(f"*/{RECORD}")):
-        if record.parent.name.startswith("."):  # one that was being replaced when the power went
+        if not is_id(
+            record.parent.name
+        ):  # one that was being replaced when the power went, or no model of ours
             continue
         with suppress(SakigakeError):
             each = _read(record)
@@ -100,8 +117,14 @@ def take_in(home: Path, model: Model, given: Mapping[str, Path], *, pin: bool) -
     """Copy files that a person brought, by file name, and put the model in place; the files stay where they are.
 
     A file must have the digest of the manifest; where that knows none, `pin` keeps the digest of this file. Raises
-    UsageError for a file that is another, is not whole, or has no digest to hold it against.
+    UsageError for a file that is another, is not whole, or has no digest to hold it against, SakigakeError while models
+    are being fetched or taken in elsewhere.
     """
+    with alone(home):
+        return _take_in(home, model, given, pin=pin)
+
+
+def _take_in(home: Path, model: Model, given: Mapping[str, Path], *, pin: bool) -> Installed:
     missing = [each.name for each in model.files if each.name not in given]
     if missing:
         raise UsageError("deep-import-missing", name=model.id, files=", ".join(missing))
@@ -140,7 +163,7 @@ def finish(home: Path, model: Model, digests: Mapping[str, str], pinned_by: str)
     known = {**digests, CONFIG: hashlib.sha256(config).hexdigest()}
     for other in place.iterdir():
         if other.name not in known:
-            other.unlink()
+            _discard(other)
     record = {
         "schema_version": 1,
         "id": model.id,
@@ -163,13 +186,27 @@ def finish(home: Path, model: Model, digests: Mapping[str, str], pinned_by: str)
 
 
 def remove(home: Path, name: str) -> bool:
-    """Remove a model and what had come of it; returns False when there was nothing. Raises OSError."""
-    there = [each for each in (folder_of(home, name), incoming(home, name)) if each.is_dir()]
-    for each in there:
-        # The record goes first: a folder without one is never loaded.
-        (each / RECORD).unlink(missing_ok=True)
-        shutil.rmtree(each)
+    """Remove a model and what had come of it; returns False when there was nothing.
+
+    Raises NotFoundError for a name that no model may have, SakigakeError while models are being fetched, OSError.
+    """
+    places = folder_of(home, name), incoming(home, name)
+    with alone(home):
+        there = [each for each in places if each.is_symlink() or each.exists()]
+        for each in there:
+            if each.is_dir() and not each.is_symlink():
+                # The record goes first: a folder without one is never loaded.
+                (each / RECORD).unlink(missing_ok=True)
+            _discard(each)
     return bool(there)
+
+
+def _discard(path: Path) -> None:
+    """Remove a file or a folder; of a link the link alone, never what lies behind it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _copy(source: Path, target: Path, digest: str) -> None:
@@ -183,16 +220,23 @@ def _copy(source: Path, target: Path, digest: str) -> None:
 
 def _read(record: Path) -> Installed:
     try:
-        row = json.loads(record.read_text(encoding="utf-8"))
+        with record.open("rb") as stream:
+            row = json.loads(stream.read(MOST_RECORD).decode())
         return Installed(
             id=record.parent.name,
             title=str(row["title"]),
             licence=str(row["licence"]),
             languages=tuple(str(each) for each in row["languages"]),
             folder=record.parent,
-            digests={str(name): str(digest) for name, digest in row["digests"].items()},
+            digests={_file_name(name): str(digest) for name, digest in row["digests"].items()},
             size=int(row["size"]),
             pinned_by=str(row["pinned_by"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise VerificationError("deep-model-changed", name=record.parent.name, file=RECORD) from error
+
+
+def _file_name(name: str) -> str:
+    if not is_file_name(name):
+        raise ValueError(name)
+    return name

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 from sakigake.errors import SakigakeError, UsageError
 
@@ -53,21 +54,38 @@ def check(path: Path, name: str) -> None:
             stream.seek(0)
             try:
                 json.loads(stream.read(LONGEST_HEADER).decode("utf-8-sig"))
+            except RecursionError as error:
+                raise UsageError("deep-not-a-model", name=name) from error
             except ValueError as error:
                 raise UsageError("deep-cut-short", name=name) from error
 
 
 def _check_tensors(header: bytes, room: int, name: str) -> None:
+    """Check that the tensors of a header fill `room` bytes one after the other, with none left between or at the end."""
+    if room < 0:
+        raise UsageError("deep-cut-short", name=name)
     try:
         tensors = {key: row for key, row in json.loads(header).items() if key != "__metadata__"}
-        ends = [int(row["data_offsets"][1]) for row in tensors.values()]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        slug = "deep-cut-short" if room < 0 else "deep-not-a-model"
-        raise UsageError(slug, name=name) from error
-    if not ends:
+        spans = sorted((_offset(row, 0), _offset(row, 1)) for row in tensors.values())
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise UsageError("deep-not-a-model", name=name) from error
+    at = 0
+    for begin, end in spans:
+        if begin != at or end < begin:
+            raise UsageError("deep-not-a-model", name=name)
+        at = end
+    if not spans:
         raise UsageError("deep-not-a-model", name=name)
-    if max(ends) != room:
+    if at != room:
         raise UsageError("deep-cut-short", name=name)
+
+
+def _offset(row: dict[str, Any], which: int) -> int:
+    begin, end = row["data_offsets"]
+    offset = (begin, end)[which]
+    if type(offset) is not int:  # a letter, a fraction, an infinity, True
+        raise TypeError(which)
+    return offset
 
 
 def no_room(error: OSError, folder: Path) -> SakigakeError:

@@ -9,8 +9,6 @@ from sakigake.store.protocol import Store
 from watch.deep.encoder import Encoder
 from watch.deep.vectors import StageRef, Vectors, stages
 
-MOST_TEXT = 300  # characters
-
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -41,7 +39,7 @@ def search(
     held, rows = vectors.of(encoder.key, wanted)
     if not held:
         return Search((), 0, len(wanted))
-    scores = rows @ encoder.texts([text[:MOST_TEXT]])[0]
+    scores = rows @ encoder.texts([text])[0]
     spread = max(float(scores.std()), 1e-6)
     order = np.argsort(-scores, kind="stable")[:limit]
     hits = tuple(

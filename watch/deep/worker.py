@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sakigake.errors import NotFoundError
 from sakigake.store.protocol import Store
 from watch.deep.encoder import Encoder
 from watch.deep.vectors import StageRef, Vectors, stages
 
-LOCK = "deep.lock"
 LOOK_S, EASE_S = 2.0, 1.0
 SWEEP_S = 60.0
 # Larger pictures are shrunk by OpenCV first: the model's own preparation looks at 224 to 384 pixels a side.
@@ -36,7 +36,10 @@ Busy = Callable[
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker works with. `named` is called with each session of which stages were read, when they are kept."""
+    """What a worker works with. `named` is called with each session of which stages were read, when they are kept.
+
+    `there` says whether the model is still here, the very one that was loaded; `stopped` whether somebody asked for an end.
+    """
 
     store: Store
     pictures: Path
@@ -45,6 +48,8 @@ class Plan:
     say: Say
     busy: Busy = lambda: ""
     named: Callable[[str], None] = lambda _session: None
+    there: Callable[[], bool] = lambda: True
+    stopped: Callable[[], bool] = lambda: False
     look_s: float = LOOK_S
     ease_s: float = EASE_S
 
@@ -75,8 +80,11 @@ class Worker:
         self._stop.set()
 
     def run(self, *, once: bool = False) -> Tally:
-        """Work until stopped; with `once` until every sealed stage has been read. Raises SakigakeError."""
-        while not self._stop.is_set():
+        """Work until stopped; with `once` until every sealed stage has been read.
+
+        Raises SakigakeError, NotFoundError (`deep-model-gone`) once the model was removed or replaced.
+        """
+        while not self._is_over():
             worked = self._round()
             if once and not worked:
                 break
@@ -84,7 +92,11 @@ class Worker:
                 self._stop.wait(self._plan.look_s)
         return self.tally
 
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self._plan.stopped()
+
     def _round(self) -> bool:
+        self._require_model()  # before sweeping, which would take what another model computed for old
         self._sweep()
         worked = False
         for batch in self._batches():
@@ -124,6 +136,7 @@ class Worker:
             plan.encoder.choose_precision(pictures)  # on the first pictures of the person's own
         self._tuned = True
         rows = plan.encoder.pictures(pictures)
+        self._require_model()
         # Forgotten while it was computed: then it must not be kept.
         there = set(stages(plan.store, found[0].session))
         keep = [number for number, each in enumerate(found) if each in there]
@@ -140,10 +153,15 @@ class Worker:
             self.tally.skipped += 1
         return picture
 
+    def _require_model(self) -> None:
+        """Compute nothing for a model that was removed or replaced meanwhile: that would come back after its removal."""
+        if not self._plan.there():
+            raise NotFoundError("deep-model-gone", name=self._plan.encoder.id)
+
     def _at_ease(self) -> bool:
         """Wait until the recorder is at ease; False when stopped meanwhile. A reason is said once for each pause."""
         said = ""
-        while not self._stop.is_set():
+        while not self._is_over():
             reason = self._plan.busy()
             if not reason:
                 if said:

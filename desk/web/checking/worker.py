@@ -97,6 +97,7 @@ def _answer(  # noqa: PLR0917 - the steps of one job
     tell: Tell,
     began: float,
 ) -> None:
+    from desk import deep_room  # noqa: PLC0415 - as above
     from desk.web.checking import drawing  # noqa: PLC0415 - loads OpenCV
     from sakigake.model import Interval  # noqa: PLC0415
     from watch import pdqlist  # noqa: PLC0415
@@ -115,7 +116,9 @@ def _answer(  # noqa: PLR0917 - the steps of one job
     told = linked if request.stated == Interval() else None
     posted = deciding(told) if told else request.stated
     post = Seen(pixels)
-    found = compare(store, timelines, post, posted, sha256(data).hexdigest(), own=own_works.read(loaded.home))
+    rank = deep_room.asked_opinion(loaded, store)
+    own = own_works.read(loaded.home)
+    found = compare(store, timelines, post, posted, sha256(data).hexdigest(), own=own, rank=rank)
     found = pdqlist.with_lists(found, pdqlist.load(loaded.home), post)
     if told:
         found = with_claims(found, told)

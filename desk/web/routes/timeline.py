@@ -48,7 +48,10 @@ def listing(request: "Request") -> Response:
         (session, titles.get(session.id, ""), _summary(records, records.reel(session))) for session in part
     ]
     behind = begin + SESSIONS_SHOWN if begin + SESSIONS_SHOWN < len(found) else None
-    return pages.render(request, "sessions.html.j2", rows=rows, behind=behind, count=len(found), **_common())
+    from desk.web.routes.sought import field  # noqa: PLC0415 - the field looks for a model, which no other page needs
+
+    more = {"rows": rows, "behind": behind, "count": len(found), **field(desk_of(request))}
+    return pages.render(request, "sessions.html.j2", **more, **_common())
 
 
 def _common() -> dict[str, Any]:
@@ -63,7 +66,7 @@ def _common() -> dict[str, Any]:
         "most_title": MOST_TITLE,
         "most_label": MOST_LABEL,
         "steps": STEPS,
-        "side_of": _side_of,
+        "side_of": side_of,
     }
 
 
@@ -73,7 +76,7 @@ def _summary(records: Records, reel: Reel) -> dict[str, Any]:
     return {"reel": reel, "blocks": blocks, "cover": pictured}
 
 
-def _side_of(width: int, height: int, side: int) -> tuple[int, int]:
+def side_of(width: int, height: int, side: int) -> tuple[int, int]:
     """Return the size that a copy has, so that a page knows it before it comes."""
     scale = min(1.0, side / max(width, height, 1))
     return max(1, round(width * scale)), max(1, round(height * scale))

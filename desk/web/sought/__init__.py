@@ -1,0 +1,1 @@
+"""Finding a stage by words: searches that run in a process of their own beside the desk."""
