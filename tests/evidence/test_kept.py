@@ -95,7 +95,7 @@ def test_the_whole_bundle_with_its_time(
     assert report.post_kept
     assert (report.post_kept.listed, report.post_kept.shown) == (4, 4)
     assert report.post_kept.not_after
-    assert found == {"files": 4, "shown": 4, "not_after": report.post_kept.not_after}
+    assert found == {"files": 4, "shown": 4, "not_after": report.post_kept.not_after, "holds_post": True}
 
 
 def test_the_list_and_its_time_without_the_files(
@@ -109,6 +109,7 @@ def test_the_list_and_its_time_without_the_files(
         "files": 4,
         "shown": 0,
         "not_after": report.post_kept.not_after,
+        "holds_post": True,
     }
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert b"someone" not in everything

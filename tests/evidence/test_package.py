@@ -154,8 +154,9 @@ def test_every_command_of_read_me_first_runs(tmp_path: Path, record: Recorder) -
     assert f'"commit":"{opening}"' in entry
     computed, listed = leaf.splitlines()
     assert computed.split()[0] == listed
-    computed, signed = root.splitlines()
-    assert computed == signed
+    computed, stated, signed = root.splitlines()
+    assert computed == stated
+    assert signed == "Signature Verified Successfully"
 
 
 def is_own_key(printed: str) -> bool:
