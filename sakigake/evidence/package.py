@@ -6,6 +6,7 @@ The same records give the same bytes each time, apart from the token over the li
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -272,7 +273,9 @@ def _anchors(store: Store, session: Session, trust: Trust) -> tuple[Contents, li
         witness = trust.get(token.authority)
         if witness is None or not token.trusted:
             continue
-        seconds = int(token.time_low.timestamp())
+        # genTime without its fraction lies in the middle: the interval is that second, and the accuracy to both sides.
+        middle = token.time_low + (token.time_high - token.time_low - timedelta(seconds=1)) / 2
+        seconds = int(middle.timestamp())
         roots = _roots_name(witness)
         stamps.append(
             handcheck.Stamp(

@@ -1,17 +1,26 @@
 """READ-ME-FIRST.txt: its commands name files that are there, find what was added, and say what they leave out."""
 
 import re
+import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from sakigake import words
+from sakigake.anchor import rfc3161
+from sakigake.anchor.trust import Trust
 from sakigake.errors import VerificationError
 from sakigake.evidence import layout
 from sakigake.evidence.verify import verify
+from sakigake.model import StoredToken
+from sakigake.store.sqlite import SqliteStore
 from tests.evidence.conftest import Recorder
 from tests.evidence.test_tokens import NOBODY
+from tests.peers import forge
 
 
 def readme(folder: Path) -> str:
@@ -125,3 +134,60 @@ def test_the_checkpoints_own_signature_is_looked_at(record: Recorder, tmp_path: 
     told = by_hand(tmp_path / "pack", root).splitlines()
     assert told[0] == told[1]
     assert "Signature Verified Successfully" not in told
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_time_by_hand_is_that_of_the_verifiers_whatever_the_accuracy(
+    record: Recorder, tmp_path: Path, shell: str
+) -> None:
+    """Found by an outsider: of a token right to a day, OpenSSL shows the middle and nobody said so."""
+    if not shutil.which(shell, path="/usr/bin:/bin"):
+        pytest.skip(f"{shell} is not installed")
+    chain = forge.chain()
+    pem = chain.root.public_bytes(serialization.Encoding.PEM)
+    trusted = Trust().with_roots(pem, "local")
+
+    def seal(store: SqliteStore, session: str) -> None:
+        note = store.checkpoints(session)[-1]
+        plan = forge.Plan(
+            chain, data=note.note, accuracy=forge.seq(forge.integer(86_400)), serial=note.number + 1
+        )
+        raw = forge.forge(plan)
+        low, high = (read := rfc3161.read_token(raw, note.note, trusted)).low, read.high
+        kept = StoredToken(note.number, "local", raw, sha256(raw).digest(), low, high, trusted=True)
+        store.add_token(session, kept)
+
+    folder = tmp_path / "pack"
+    record(1, seal).export(folder, trusted)
+    steps = commands(folder)
+    assert len(steps) == 6
+    told = [
+        subprocess.run(
+            [shell, "-c", step],
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for step in steps
+    ]
+    assert "FAILED" not in told[0].stdout
+    assert not [
+        line
+        for line in told[0].stdout.splitlines()
+        if not line.endswith((": OK", " SHA256SUMS", " SHA256SUMS.sig"))
+    ]
+    assert all("Signature Verified Successfully" in told[at].stdout for at in (1, 4))
+    assert "Verification: OK" in told[5].stdout
+    stamped = re.search(r"Time stamp: (.*) GMT", told[5].stdout)
+    accuracy = re.search(r"Accuracy: (0x[0-9A-F]+) seconds", told[5].stdout)
+    assert stamped
+    assert accuracy
+    when = datetime.strptime(stamped[1], "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+    at = re.search(r"-attime ([0-9]+)", steps[5])
+    assert at
+    assert datetime.fromtimestamp(int(at[1]), UTC) == when, "the number behind -attime is the printed time"
+    assert when.strftime("%Y") in told[5].stdout.splitlines()[-1]
+    latest = when + timedelta(seconds=1 + int(accuracy[1], 16))
+    assert latest == verify(folder, trusted).stages[0].interval.not_after
