@@ -122,7 +122,15 @@ def _project(path: Path, trust: Trust) -> Answer:
         {"not_after": report.sealed} if report.sealed else None,
         report.compared.named() if report.compared else None,
         report.compared.likeness.value if report.compared else None,
-        (kept.listed, kept.shown, kept.not_after, kept.holds_post) if (kept := report.post_kept) else None,
+        (
+            report.post_kept.listed,
+            report.post_kept.shown,
+            report.post_kept.not_after,
+            report.post_kept.holds_post,
+            report.post_kept.older_than_post,
+        )
+        if report.post_kept
+        else None,
     )
     return report.verdict.value, (report.reasons, *times, *told)
 
@@ -144,7 +152,10 @@ def _alone(path: Path, roots: list[Root]) -> Answer:
         found["sealed"],
         found["order_stages"],
         found["likeness_stated"],
-        tuple(found["post_kept"][key] for key in ("files", "shown", "not_after", "holds_post"))
+        tuple(
+            found["post_kept"][key]
+            for key in ("files", "shown", "not_after", "holds_post", "older_than_post")
+        )
         if found["post_kept"]
         else None,
     )

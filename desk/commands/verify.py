@@ -176,8 +176,13 @@ def _print_kept(kept: Any) -> None:
     """Say what was kept of the post, and what a list alone does not show."""
     when = iso(kept.not_after) if kept.not_after else words.text("paper.kept-untimed")
     click.echo(f"  {words.text('paper.kept', files=kept.listed, shown=kept.shown, when=when)}")
-    for key, due in {"kept-none": not kept.shown, "kept-apart": not kept.holds_post}.items():
-        if due:
+    due = {
+        "kept-none": not kept.shown,
+        "kept-apart": not kept.holds_post,
+        "kept-older": kept.older_than_post,
+    }
+    for key, said in due.items():
+        if said:
             click.echo(f"      {words.text(f'verify.{key}')}")
 
 
@@ -282,6 +287,7 @@ def _record(report: Any, trusted: "Trust") -> dict[str, Any]:
             "shown": report.post_kept.shown,
             "not_after": iso(report.post_kept.not_after) if report.post_kept.not_after else None,
             "holds_post": report.post_kept.holds_post,
+            "older_than_post": report.post_kept.older_than_post,
         }
         if report.post_kept
         else None,

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sakigake.anchor.rfc3161 import MAX_TOKEN_BYTES, read_token
 from sakigake.anchor.trust import Trust
 from sakigake.errors import VerificationError
-from sakigake.evidence import container, layout
+from sakigake.evidence import comparison, container, layout
 from sakigake.evidence.container import Container
 from sakigake.model import EntryType
 from sakigake.timeline import merkle, note, rotation
@@ -29,13 +29,15 @@ _SUMS = re.compile(r"(?:[0-9a-f]{64}  [a-z0-9.]{1,40}\n)+")
 class Kept:
     """`shown` of `listed` files are in the package; `not_after` is by when the list was there, None without a counted token.
 
-    `holds_post` says whether the picture that was compared is one of those on the list.
+    `holds_post` says whether the picture that was compared is one of those on the list, `older_than_post` whether the list was there
+    before the post is stated to have been: then it cannot be what was kept of that post.
     """
 
     listed: int
     shown: int
     not_after: datetime | None = None
     holds_post: bool = False
+    older_than_post: bool = False
 
 
 def check(package: Container, public: Ed25519PublicKey, trust: Trust) -> Kept | None:
@@ -46,6 +48,8 @@ def check(package: Container, public: Ed25519PublicKey, trust: Trust) -> Kept | 
         if names or ledger:
             raise VerificationError("package-file-missing", name=layout.KEPT_SUMS)
         return None
+    if layout.FINDING not in package.names():
+        raise VerificationError("package-file-missing", name=layout.FINDING)
     raw = container.read(package, layout.KEPT_SUMS, MAX_SUMS)
     listed = _listed(raw)
     for name in names:
@@ -54,7 +58,10 @@ def check(package: Container, public: Ed25519PublicKey, trust: Trust) -> Kept | 
     highs = _highs(package, ledger, public, trust, sha256(raw).hexdigest()) if ledger else []
     posts = [name for name in package.names() if name.startswith("post/picture.")]
     holds = any(container.digest(package, name) in listed.values() for name in posts)
-    return Kept(len(listed), len(names), min(highs, default=None), holds)
+    not_after = min(highs, default=None)
+    since = comparison.parse(container.read(package, layout.FINDING, comparison.MAX_BYTES)).post.not_before
+    older = not_after is not None and since is not None and not_after < since
+    return Kept(len(listed), len(names), not_after, holds, older)
 
 
 def _listed(raw: bytes) -> dict[str, str]:

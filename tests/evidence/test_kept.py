@@ -1,19 +1,25 @@
 """What was kept of a post, in a package: both verifiers hold list, files, ledger and tokens together, or refuse."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import cv2
 import pytest
+from click.testing import CliRunner
 
+from desk.commands.verify import verify as command
+from sakigake import words
 from sakigake.anchor import client
 from sakigake.anchor.trust import Trust
 from sakigake.errors import VerificationError
 from sakigake.evidence import layout, package
 from sakigake.evidence.audience import AUDIENCES
+from sakigake.evidence.kept import Kept
 from sakigake.evidence.paper.matter import Paper
 from sakigake.evidence.posted import Posted
+from sakigake.evidence.standalone import main
 from sakigake.evidence.standalone.certificates import read_root
 from sakigake.evidence.standalone.rules import RefusedError
 from sakigake.evidence.standalone.whole import check
@@ -32,11 +38,17 @@ FILES = {"log.json": b"{}\n", "post.json": b'{"author_id":"someone"}\n', "captur
 
 @pytest.fixture
 def packed(record: Recorder, tmp_path: Path, trusted: Trust) -> Callable[..., tuple[Recorded, Path]]:
-    def make(*, all_files: bool = True, ledger: bool = True) -> tuple[Recorded, Path]:
+    def make(
+        *,
+        all_files: bool = True,
+        ledger: bool = True,
+        listed_picture: bool = True,
+        posted: Interval | None = None,
+    ) -> tuple[Recorded, Path]:
         recorded = record(2)
         picture = tmp_path / "post.png"
         cv2.imwrite(str(picture), drawing(8))
-        listed = {**FILES, "1.png": picture.read_bytes()}
+        listed = {**FILES, "1.png": picture.read_bytes() if listed_picture else b"another"}
         sums = "".join(
             f"{sha256(raw).hexdigest()}  {name}\n" for name, raw in sorted(listed.items())
         ).encode()
@@ -58,7 +70,7 @@ def packed(record: Recorder, tmp_path: Path, trusted: Trust) -> Callable[..., tu
             kept[layout.kept_token(1)] = client.request_token(local, sealed.note, 5)
         best = recorded.stages[1]
         finding = Finding(
-            recorded.session.id, Order.UNCLEAR, "", Likeness.SOME, "", Interval(), Interval(), None, best, best, best,
+            recorded.session.id, Order.UNCLEAR, "", Likeness.SOME, "", posted or Interval(), Interval(), None, best, best, best,
             "full", 2, post_digest=sha256(picture.read_bytes()).hexdigest(),
         )  # fmt: skip
         told = Posted(account="someone", kept=kept, complete=all_files)
@@ -95,7 +107,13 @@ def test_the_whole_bundle_with_its_time(
     assert report.post_kept
     assert (report.post_kept.listed, report.post_kept.shown) == (4, 4)
     assert report.post_kept.not_after
-    assert found == {"files": 4, "shown": 4, "not_after": report.post_kept.not_after, "holds_post": True}
+    assert found == {
+        "files": 4,
+        "shown": 4,
+        "not_after": report.post_kept.not_after,
+        "holds_post": True,
+        "older_than_post": False,
+    }
 
 
 def test_the_list_and_its_time_without_the_files(
@@ -110,9 +128,50 @@ def test_the_list_and_its_time_without_the_files(
         "shown": 0,
         "not_after": report.post_kept.not_after,
         "holds_post": True,
+        "older_than_post": False,
     }
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert b"someone" not in everything
+
+
+def test_a_list_alone_is_said_to_show_nothing_of_the_post(
+    packed: Callable[..., tuple[Recorded, Path]],
+    trusted: Trust,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Found by an outsider: digests of nothing, listed months before the post, read like evidence of it."""
+    monkeypatch.setenv("SAKIGAKE_HOME", str(tmp_path / "home"))
+    later = datetime.now(UTC) + timedelta(days=30)
+    _, folder = packed(all_files=False, listed_picture=False, posted=Interval(later, None))
+    ours, theirs = both(folder, trusted, tmp_path)
+    assert isinstance(ours, Kept)
+    assert isinstance(theirs, dict)
+    assert (ours.shown, ours.holds_post, ours.older_than_post) == (0, False, True)
+    assert (theirs["shown"], theirs["holds_post"], theirs["older_than_post"]) == (0, False, True)
+    page = (folder / layout.PAGE).read_text(encoding="utf-8")
+    for lang in words.LANGUAGES:
+        told = (str(folder), "--trust", str(tmp_path / "root.pem"), "--lang", lang)
+        project = CliRunner().invoke(command, told).output
+        main.main(list(told))
+        alone = capsys.readouterr().out
+        for key in ("kept-none", "kept-apart", "kept-older"):
+            assert words.text(f"verify.{key}", lang) in project
+            assert words.text(f"verify.{key}", lang) in alone
+            assert key == "kept-none" or words.text(f"verify.{key}", lang) in page
+
+
+def test_a_list_that_was_there_within_the_time_of_the_post_is_not_called_older(
+    packed: Callable[..., tuple[Recorded, Path]], trusted: Trust, tmp_path: Path
+) -> None:
+    earlier = datetime.now(UTC) - timedelta(days=30)
+    _, folder = packed(posted=Interval(earlier, None))
+    ours, theirs = both(folder, trusted, tmp_path)
+    assert isinstance(ours, Kept)
+    assert isinstance(theirs, dict)
+    assert not ours.older_than_post
+    assert not theirs["older_than_post"]
 
 
 def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:

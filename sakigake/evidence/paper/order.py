@@ -65,6 +65,7 @@ def comparison(matter: Matter, lang: str) -> list[Block]:
             Heading(say("paper.kept-title")),
             Para(say("paper.kept", files=kept.listed, shown=kept.shown, when=told)),
             *([] if kept.holds_post else [Para(say("verify.kept-apart"))]),
+            *([Para(say("verify.kept-older"))] if kept.older_than_post else []),
             Para(say("paper.kept-all" if matter.paper.posted.complete else "paper.kept-some")),
         ]
     return [*parts, *_explained(matter, lang)]

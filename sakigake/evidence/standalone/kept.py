@@ -1,6 +1,7 @@
 """What was kept of the post."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -19,9 +20,12 @@ MAX_KEPT_ENTRIES = 8
 
 
 def check_kept(
-    files: Files, raw_key: bytes, key: ed25519.Ed25519PublicKey, roots: list[Root]
+    files: Files, raw_key: bytes, key: ed25519.Ed25519PublicKey, roots: list[Root], since: datetime | None
 ) -> dict[str, Any] | None:
-    """Check the list of what was kept of the post, its files that are here, and the ledger that names it."""
+    """Check the list of what was kept of the post, its files that are here, and the ledger that names it.
+
+    `since` is what the post is not before, as stated: a list that was there by then is none of that post.
+    """
     sums = "post/SHA256SUMS"
     here = [name for name in files.names if KEPT.fullmatch(name)]
     ledger = [name for name in files.names if KEPT_LEDGER.fullmatch(name)]
@@ -54,11 +58,13 @@ def check_kept(
                 highs += [read.high] if read.authority else []
     posts = [name for name in files.names if name.startswith("post/picture.")]
     holds = any(files.digest(name) in digests.values() for name in posts)
+    not_after = min(highs, default=None)
     return {
         "files": len(names),
         "shown": len(here),
-        "not_after": min(highs, default=None),
+        "not_after": not_after,
         "holds_post": holds,
+        "older_than_post": bool(not_after and since and not_after < since),
     }
 
 

@@ -56,6 +56,7 @@ def sentences(found: dict[str, Any], words: dict[str, str]) -> list[str]:
         lines.append("  " + words["kept"].format(kept["files"], kept["shown"], when))
         lines += [] if kept["shown"] else [words["kept-none"]]
         lines += [] if kept["holds_post"] else [words["kept-apart"]]
+        lines += [words["kept-older"]] if kept["older_than_post"] else []
     roots = [
         words["authority"].format(each["name"], ", ".join(each["roots"])) for each in found["authority_roots"]
     ]

@@ -10,7 +10,7 @@ from sakigake.evidence.standalone.blocks import LEAST_WORK, check_blocks, named_
 from sakigake.evidence.standalone.certificates import Root, read_pem
 from sakigake.evidence.standalone.contents import check_events, check_stages, check_tokens
 from sakigake.evidence.standalone.files import Files
-from sakigake.evidence.standalone.finding import LIVE, check_finding
+from sakigake.evidence.standalone.finding import LIVE, check_finding, stated_span
 from sakigake.evidence.standalone.kept import check_kept
 from sakigake.evidence.standalone.listing import check_list
 from sakigake.evidence.standalone.notes import check_checkpoints
@@ -58,7 +58,8 @@ def check(
     known = events | stages
     spans = bounds_of(known, tokens | blocks)
     order, stated, doubts = check_finding(files, stages, spans, events)
-    kept = check_kept(files, raw_key, key, roots)
+    since, _ = stated_span(stated.get("post", {}), "compare/finding.json")
+    kept = check_kept(files, raw_key, key, roots, since)
     sealed = None
     if "SHA256SUMS.tsr" in files.names:
         stamp = files.read("SHA256SUMS.tsr", 64 * KIB)
