@@ -1,6 +1,7 @@
 """The reports: what a reader of the PDF alone can say, the same bytes each time, nothing hostile, nobody named unasked."""
 
 import csv
+import html
 import io
 import re
 import subprocess
@@ -12,10 +13,13 @@ from pathlib import Path
 
 import cv2
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.commands.verify import _shows
 from sakigake import words
+from sakigake.anchor.rfc3161 import read_token
 from sakigake.anchor.trust import Trust
 from sakigake.errors import UsageError, VerificationError
 from sakigake.evidence import custody, layout, package
@@ -29,9 +33,11 @@ from sakigake.evidence.posted import Posted, PostedTime, without_account
 from sakigake.evidence.standalone.rules import RefusedError
 from sakigake.evidence.standalone.whole import check
 from sakigake.evidence.verify import verify
-from sakigake.model import CalibrationCount, Finding, Interval, Likeness, Order
+from sakigake.model import CalibrationCount, Finding, Interval, Likeness, Order, StoredToken
+from sakigake.store.sqlite import SqliteStore
 from tests.evidence.conftest import Recorded, Recorder, drawing
 from tests.evidence.test_tampering import resigned
+from tests.peers import forge
 
 WHEN = datetime(2026, 11, 22, 10, 2, 3, tzinfo=UTC)
 NAME = "canaryaccountqz"
@@ -310,6 +316,36 @@ def test_only_process_and_no_token(record: Recorder, tmp_path: Path) -> None:
         assert squeezed(words.text("report.no-token", lang)) in read
         assert squeezed(words.text("paper.not-recorded-text", lang)) in read
         assert squeezed(words.text("report.order", lang)) not in read
+
+
+@pytest.mark.parametrize("case", ["all", "some", "none", "part-timed", "untimed"])
+def test_the_reports_claim_no_more_than_the_verifiers(record: Recorder, tmp_path: Path, case: str) -> None:
+    """Found by an outsider: "had these pictures" was printed of packages without a picture, or without any time."""
+    chain = forge.chain()
+    trusted = Trust().with_roots(chain.root.public_bytes(serialization.Encoding.PEM), "local")
+
+    def seal(store: SqliteStore, session: str) -> None:
+        made = store.checkpoints(session)[-1]
+        if case == "untimed" or (case == "part-timed" and made.number > 1):
+            return
+        raw = forge.forge(forge.Plan(chain, data=made.note, serial=made.number + 1))
+        read = read_token(raw, made.note, trusted)
+        kept = StoredToken(made.number, "local", raw, sha256(raw).digest(), read.low, read.high, trusted=True)
+        store.add_token(session, kept)
+
+    recorded = record(2, seal)
+    hidden = {"some": recorded.stages[:1], "none": recorded.stages}.get(case, [])
+    recorded.export(tmp_path / "pack", trusted, entry_only=hidden, paper=paper("client", posted=Posted()))
+    key = {"all": "paper.shows", "some": "verify.shows-some", "none": "verify.shows-none"}.get(
+        case, f"verify.shows-{case}"
+    )
+    assert key in {"paper.shows", _shows(verify(tmp_path / "pack", trusted))}
+    read, page = told(tmp_path / "pack"), (tmp_path / "pack" / layout.PAGE).read_text(encoding="utf-8")
+    others = {"paper.shows", *(f"verify.shows-{each}" for each in ("some", "none", "part-timed", "untimed"))}
+    for lang in words.LANGUAGES:
+        for each in others:
+            assert (squeezed(words.text(each, lang)) in read) == (each == key), each
+            assert (words.text(each, lang) in html.unescape(page)) == (each == key), each
 
 
 @pytest.mark.parametrize("most", [10, 120])
