@@ -26,8 +26,8 @@ from watch.compare.sharpened import sharpened
 from watch.compare.windows import Searched, refine, search
 from watch.index.look import Look
 
-# How much higher, in decades, the comparison itself may come out than the layouts of the small picture say. Of the pairs that a
-# comparison calls alike a hundredth comes out .6 higher or more, none of those that it calls alike with .5 to spare.
+# How much higher, in decades, the comparison itself may come out than the layouts of the small picture say: of the pairs as posted
+# that it calls alike, one in a hundred comes out more than .6 higher.
 SLACK = 0.75
 # From which score of its best window on a part of a stage is worth comparing (docs/index-and-scale.md).
 PART = 0.35
