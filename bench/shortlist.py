@@ -32,6 +32,7 @@ from watch import decoder
 from watch.compare import calibration, cohort, engine
 from watch.compare.measures import COLOURS, EDGES, LAYOUT, rows_of
 from watch.index import coding, recorded
+from watch.index.closer import Closer, Reach, could
 from watch.index.look import LEAST_SIDE, Look, first_look
 from watch.index.stages import looked_at
 
@@ -121,6 +122,7 @@ class Query:
     rows: Rows
     look: Look
     surprise: float
+    reach: Reach
 
 
 def queries(corpus: Corpus, attack: str, stages: Mapping[str, Descriptors]) -> list[Query]:
@@ -132,12 +134,13 @@ def queries(corpus: Corpus, attack: str, stages: Mapping[str, Descriptors]) -> l
         views = engine.post_views(pixels)
         kept, reason = engine.comparable(views)
         surprise = -math.inf
+        gallery = engine.gallery([stages[pair.stage]], others)
         if not reason:
-            gallery = engine.gallery([stages[pair.stage]], others)
             surprise = float(engine.match(kept, gallery, others, known).surprise[0])
         seen = list(views.values())
         look = first_look(small(pixels))
-        found.append(Query(pair, rows(seen) | {"fine": described(seen)}, look, surprise))
+        reach = Closer(look).reach(gallery)
+        found.append(Query(pair, rows(seen) | {"fine": described(seen)}, look, surprise, reach))
     return found
 
 
@@ -180,21 +183,23 @@ def measure(corpus: Corpus) -> dict[str, Any]:
             [each[stages.files.index(post.pair.stage)] for each, post in zip(above, posts, strict=True)]
         )
         surprise = np.array([post.surprise for post in posts])
+        reaches = [post.reach for post in posts]
         result["loss"][attack] = {
-            str(size): _loss(size, some, surprise, by_code, by_fine, own) for size in SIZES
+            str(size): _loss(size, some, surprise, by_code, by_fine, own, reaches) for size in SIZES
         }
         print(attack, json.dumps(result["loss"][attack]), flush=True)
     result["gate"] = gate(corpus, stages, fine)
     return result
 
 
-def _loss(  # noqa: PLR0917 - five columns of one table
+def _loss(  # noqa: PLR0917 - the columns of one table
     size: int,
     some: float,
     surprise: NDArray[np.float64],
     by_code: NDArray[np.intp],
     by_fine: NDArray[np.intp],
     own: NDArray[np.float32],
+    reaches: list[Reach],
 ) -> dict[str, float]:
     alike = surprise - max(0.0, math.log10(size / calibration.load().stages)) >= some
     times = size / STAGES
@@ -202,21 +207,24 @@ def _loss(  # noqa: PLR0917 - five columns of one table
         by_fine * times < recorded.SHORTLIST
     )
     through = own >= recorded.least(size)
+    compared = through & np.array([could(each, size) for each in reaches])
     return {
         "alike": round(float(alike.mean()), 3),
         "on_the_shortlist": round(float(listed[alike].mean()), 3),
         "through_the_gate": round(float((listed & through)[alike].mean()), 3),
+        "compared": round(float((listed & compared)[alike].mean()), 3),
         "pairs": int(alike.sum()),
     }
 
 
-def gate(corpus: Corpus, stages: Stages, fine: NDArray[np.int8]) -> dict[str, float]:
-    """Return the share of unrelated posts that comes through, against the corpus's own stages of another half."""
+def gate(corpus: Corpus, stages: Stages, fine: NDArray[np.int8]) -> dict[str, Any]:
+    """Return the share of unrelated posts that comes through and is compared, against the corpus's own stages of another half."""
     place = {file: at for at, file in enumerate(stages.files) if file}
     half = [at for file, at in place.items() if not digest(file) % 2]
     group = {each.file: each.group for each in corpus.negatives if each.self_similar}
     posts = sorted((each.file for each in corpus.negatives if digest(each.file) % 2), key=digest)[:UNRELATED]
-    best = []
+    best, reaches = [], list[list[tuple[float, Reach]]]()
+    known = cohort.load()
     for file in posts:
         look = first_look(small(picture(corpus.folder / file)))
         mine, kin = corpus.families.get(file, file), group.get(file, file)
@@ -226,10 +234,30 @@ def gate(corpus: Corpus, stages: Stages, fine: NDArray[np.int8]) -> dict[str, fl
             if corpus.families.get(stages.files[at], stages.files[at]) != mine
             and group.get(stages.files[at], stages.files[at]) != kin
         ]
-        best.append(float(look.above(fine[others]).max()))
+        above = look.above(fine[others])
+        best.append(float(above.max()))
+        near = [at for at in np.argsort(-above)[: recorded.SHORTLIST] if above[at] >= recorded.NEAR]
+        closer = Closer(look)
+        drafts = [stage_fingerprint(corpus.folder / stages.files[others[at]]) for at in near]
+        reaches.append(
+            [
+                (float(above[at]), closer.reach(engine.gallery([each], known)))
+                for at, each in zip(near, drafts, strict=True)
+            ]
+        )
     made = np.array(best)
     shares = {str(size): round(float((made >= recorded.least(size)).mean()), 3) for size in SIZES}
-    return {"posts": len(posts), "against": len(half), **shares}
+    compared = {
+        str(size): round(
+            sum(
+                any(at >= recorded.least(size) and could(each, size) for at, each in post) for post in reaches
+            )
+            / len(posts),
+            3,
+        )
+        for size in SIZES[1:]
+    }
+    return {"posts": len(posts), "against": len(half), **shares, "compared": compared}
 
 
 def main() -> int:

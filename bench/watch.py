@@ -6,7 +6,8 @@ of download and imagehash pHash, go through the same feed, each in a process of 
 
 First all posts are there at once: posts_per_s, cpu_ms_per_post (with the decoders, without the feed's process, which is
 given beside it), rss_mb. Then they come at half that pace: alert_p50_s and alert_p95_s, from the moment a post is visible to
-the moment its alert has arrived. lost counts posts made from a drawing without an alert, for whatever reason.
+the moment its alert has arrived. lost counts posts made from a drawing without an alert, for whatever reason; not_alike those of
+them that the comparison with their drawing alone does not call alike when that many stages are charged for.
 
 No collection of a million real stages is at hand: all but the twenty are made by bench/many_works.py; above 100,000 they
 stand in the index alone, as rows like those of the others with noise over them. Exits 1 when something was lost or sent twice.
@@ -27,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from bench import many_works
-from bench.watch_world import WORKS, work
+from bench.watch_world import WORKS, faint, work
 from sakigake.fingerprint.vector import fingerprint_v2
 from sakigake.store.sqlite import SqliteStore
 from watch.index import cache, coding
@@ -211,7 +212,8 @@ def _latencies(told: dict[str, Any]) -> list[float]:
 
 def measure(side: str, setting: Setting) -> dict[str, Any]:
     """Measure one side, first with all posts at once, then at half that pace."""
-    world = World(setting, setting.posts, max(1, setting.posts // EVERY))
+    some = max(1, setting.posts // EVERY)
+    world = World(setting, setting.posts, some)
     quick = run(side, setting, world, setting.posts, 0)
     world.close()
     pace = setting.posts / quick["seconds"]
@@ -220,7 +222,8 @@ def measure(side: str, setting: Setting) -> dict[str, Any]:
         file=sys.stderr,
     )
     posts = max(LATENCY_POSTS, int(LATENCY_S * pace / 2))
-    world = World(setting, posts, max(LATENCY_ALERTS, posts // EVERY))
+    more = max(LATENCY_ALERTS, posts // EVERY)
+    world = World(setting, posts, more)
     slow = run(side, setting, world, posts, pace / 2)
     world.close()
     latency = sorted(slow["latency"]) or [float("nan")]
@@ -233,6 +236,11 @@ def measure(side: str, setting: Setting) -> dict[str, Any]:
         "alert_p50_s": round(statistics.median(latency), 2),
         "alert_p95_s": round(latency[min(len(latency) - 1, int(0.95 * len(latency)))], 2),
         "lost": quick["lost"] + slow["lost"],
+        "not_alike": sum(
+            faint(setting.stages, setting.size, setting.kinds, matches) for matches in (some, more)
+        )
+        if side == "sakigake"
+        else 0,
         "duplicates": quick["duplicates"] + slow["duplicates"],
         "alerts": quick["alerts"] + slow["alerts"],
         "stages": quick["opened"]["stages"],

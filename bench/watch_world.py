@@ -15,6 +15,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,6 +27,8 @@ from PIL import Image
 
 from bench.cohort_art import Pixels
 from bench.make_cohort import drawn
+from sakigake.fingerprint.vector import fingerprint_v2, unpack
+from sakigake.model import Likeness
 
 DIFFERENT = 20  # pictures that the unrelated posts take turns with
 WORKS = 20  # drawings of which posts are made
@@ -148,6 +151,26 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def faint(stages: int, size: tuple[int, int], kinds: Sequence[str], matches: int) -> int:
+    """Return how many of the posts made from a drawing are not alike enough when so many stages are charged for.
+
+    Each is compared with its drawing alone, in full: what is not called alike then leads to no alert, whatever a watcher does.
+    """
+    from watch.compare import calibration, cohort, engine  # noqa: PLC0415 - the feed's process needs none of it
+
+    others, known, found = cohort.load(), calibration.load(), set[int]()
+    different = min(WORKS, matches)
+    for number in range(different):
+        file = encoded(posted(work(number), size, 1000 + number), kinds[number % len(kinds)])
+        pixels = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))[:, :, ::-1]
+        views, _ = engine.comparable(engine.post_views(np.ascontiguousarray(pixels)))
+        gallery = engine.gallery([unpack(fingerprint_v2(work(number)))], others)
+        value = float(engine.match(views, gallery, others, known).surprise.max()) if views else 0.0
+        if known.level(value, stages) is Likeness.NONE:
+            found.add(number)
+    return sum(at % different in found for at in range(matches))
 
 
 def main() -> int:

@@ -13,10 +13,12 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 
 from sakigake.errors import NotFoundError
+from sakigake.fingerprint.vector import VERSION
 from sakigake.model import Finding, Interval, Session
 from sakigake.store.protocol import Store
 from watch.check import Seen, Timeline, compare, read
 from watch.compare.own import Own
+from watch.index.closer import Closer
 
 MAX_BYTES = 48 * 2**20
 
@@ -44,6 +46,26 @@ class Works:
             timelines = [self._timeline(session) for session in sessions]
             found = compare(self._store, timelines, post, posted, digest, own=self._own, among=among)
             for session, timeline in zip(sessions, timelines, strict=True):
+                self._weigh(session, timeline)
+            self._shrink()
+        return found
+
+    def within_reach(self, post: Closer, sessions: Sequence[str], among: int) -> list[str]:
+        """Return those of some sessions that a comparison with the post could call alike, of `among` stages in all.
+
+        A session with stages of an older fingerprint is always among them; one that is not there, or of which nothing can be
+        compared, never.
+        """
+        found = []
+        with self._lock:
+            for session in sessions:
+                try:
+                    timeline = self._timeline(session)
+                except NotFoundError:
+                    continue
+                versions = {each.version for each in timeline.descriptors}
+                if versions - {VERSION} or (versions and post.could(timeline.gallery(VERSION), among)):
+                    found.append(session)
                 self._weigh(session, timeline)
             self._shrink()
         return found

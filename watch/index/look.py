@@ -8,7 +8,7 @@ it names the works that the post is then compared with in full.
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import cv2
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from sakigake import resources
 from sakigake.errors import ConfigError
 from sakigake.fingerprint.frame import SIDE, cut, enclosed
-from sakigake.fingerprint.layout_map import is_plain
+from sakigake.fingerprint.layout_map import SIZE, is_plain
 from sakigake.fingerprint.vector import VERSION
 from sakigake.fingerprint.views import Floats, Pixels, check_pixels, within
 from watch.compare import cohort
+from watch.compare.engine import FRAME, FULL, MIRRORED, TRIM
 from watch.index import coding, quick
 
 LEAST_SIDE = 192  # the shorter side of what is looked at is at least this, where the post has it
@@ -39,12 +40,17 @@ _LEAST_SPREAD = 0.03  # as for layout maps in watch/compare/measures.py
 class Look:
     """The described views of a post (views x 256), and what of the cohort is like each: mean and spread of the closest.
 
+    `maps` are the layout maps that they were described from (views x 3,072), `views` their names as a comparison has them, the
+    mirrored ones after the others; there are none where only stored maps were looked at.
+
     Two portraits resemble each other anyway; what counts is how far a stage is above what portraits have in common.
     """
 
     values: Floats
     mean: Floats
     spread: Floats
+    maps: Floats = field(default_factory=lambda: np.zeros((0, SIZE), np.float32))
+    views: tuple[str, ...] = ()
 
     def above(self, fine: NDArray[np.int8]) -> Floats:
         """Return how many deviations above the closest of the cohort each of some fine rows is, in the view it fits best."""
@@ -75,14 +81,17 @@ def first_look(pixels: Pixels) -> Look:
 
     A view of one colour is left out; of a blank picture nothing is left.
     """
-    squares = [square for square in map(quick.square, _shown(shrunk(pixels))) if not is_plain(square)]
-    if not squares:
+    shown = {name: quick.square(each) for name, each in _shown(shrunk(pixels)).items()}
+    shown = {name: square for name, square in shown.items() if not is_plain(square)}
+    if not shown:
         none = np.zeros(0, np.float32)
         return Look(np.zeros((0, coding.FINE), np.float32), none, none)
-    return seen(coding.describe_quickly(quick.both(squares)))
+    maps = quick.both(list(shown.values()))
+    names = (*shown, *(MIRRORED[name] for name in shown))
+    return replace(seen(coding.describe_quickly(maps)), maps=maps, views=names)
 
 
-def _shown(pixels: Pixels) -> list[Pixels]:
+def _shown(pixels: Pixels) -> dict[str, Pixels]:
     """Return a small picture as it is, and without its frame, or else its margins, when it has any, as engine.shown does."""
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
@@ -90,14 +99,15 @@ def _shown(pixels: Pixels) -> list[Pixels]:
         quick.resized(pixels, (max(16, round(width * scale)), max(16, round(height * scale)))), np.int16
     )
     if (inside := enclosed(small)) is not None:
-        return [pixels, cut(pixels, *inside)]
+        return {FULL: pixels, FRAME: cut(pixels, *inside)}
     rows, columns = small.shape[:2]
     if (inside := within(small)) is not None:
         top, bottom, left, right = inside
         if min((bottom - top) / rows, (right - left) / columns) > _NEARLY_ALL:
-            return [pixels]
-        return [pixels, cut(pixels, top / rows, bottom / rows, left / columns, right / columns)]
-    return [pixels]
+            return {FULL: pixels}
+        inner = cut(pixels, top / rows, bottom / rows, left / columns, right / columns)
+        return {FULL: pixels, TRIM: inner}
+    return {FULL: pixels}
 
 
 def look_at(maps: NDArray[np.int8]) -> Look:

@@ -15,6 +15,7 @@ from sakigake.store.protocol import Store
 from watch import pdqlist
 from watch.check import Seen
 from watch.compare.own import Own
+from watch.index.closer import Closer
 from watch.index.look import LEAST_SIDE, first_look
 from watch.index.stages import StageIndex
 from watch.works import Works
@@ -85,10 +86,13 @@ class Recorded:
     def near(self, small: Pixels) -> tuple[str, ...]:
         """Return the sessions that a post may be like at all, by a picture of it (BGR) with sides of `first_side` or more."""
         index = self.index
-        if not index.stages:
+        if not (stages := index.stages):
             return ()
-        found = index.candidates(first_look(small), SHORTLIST)
-        near = [each.session for each in found if each.above >= least(index.stages)]
+        look = first_look(small)
+        found = index.candidates(look, SHORTLIST)
+        near = [each.session for each in found if each.above >= least(stages)]
+        if near:
+            near = self._works.within_reach(Closer(look), near, stages)
         return (*near, *(each for each in index.others() if each not in near))
 
     def compare(

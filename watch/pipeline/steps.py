@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+
 from sakigake.errors import NetworkError, NotFoundError, SakigakeError, UsageError
 from sakigake.model import Finding
 from watch import sanitise
 from watch.fetch.records import Fetched
 from watch.finding import ALIKE, to_json
 from watch.pipeline.pages import picture_in
-from watch.pipeline.ports import Comparer, Decoder, Keeper, Net
+from watch.pipeline.ports import Comparer, Decoder, Frames, Keeper, Net
 from watch.pipeline.retries import NO_PICTURE, TOO_MANY, Failure, judge
 from watch.pipeline.verdict import idempotency, with_claims
 from watch.post import MediaRef, Post
@@ -117,10 +119,12 @@ class Steps:
             near = self._comparer.near(self._decoder.decode(data, name, least=side))
             if not any(near):
                 return None
-        finding = self._comparer.compare(self._decoder.decode(data, name), post.time, digest, near)
+        shared = self._decoder.decode(data, name)
+        finding = self._comparer.compare(shared, post.time, digest, near)
         if finding and finding.likeness in ALIKE:
-            whole = self._decoder.decode(data, name, alone=True)
-            finding = self._comparer.compare(whole, post.time, digest, near)
+            alone = self._decoder.decode(data, name, alone=True)
+            if not _same(shared, alone):  # the same pixels have been compared already
+                finding = self._comparer.compare(alone, post.time, digest, near)
         return finding
 
     def _bytes(self, ref: MediaRef) -> tuple[bytes, Sequence[Fetched]]:
@@ -160,6 +164,11 @@ class Steps:
             bundle=bundle,
             bundle_reason=reason,
         )
+
+
+def _same(some: Frames, others: Frames) -> bool:
+    """Say whether two openings of a file gave the same pixels, frame by frame."""
+    return len(some) == len(others) and all(map(np.array_equal, some, others))
 
 
 def fetch_picture(net: Net, url: str) -> tuple[bytes, tuple[Fetched, ...]]:

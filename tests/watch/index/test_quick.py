@@ -9,6 +9,7 @@ from sakigake.fingerprint.frame import frame_v1
 from sakigake.fingerprint.layout_map import mirror_stem, square_v1, stem_v1
 from sakigake.fingerprint.views import Floats, Pixels, trim_v1
 from tests.watch.studio import drawing, redrawn
+from watch.compare import engine
 from watch.index import coding, look, quick
 from watch.index.stages import LOOKED_AT, looked_at
 
@@ -54,8 +55,9 @@ def test_the_first_look_leaves_out_what_the_comparison_leaves_out(colour: tuple[
     inside = frame_v1(post)
     wanted = trim_v1(post) if inside is None else inside
     assert wanted.shape != post.shape, "this post has a frame or margins"
-    assert len(found) == 2
-    assert max(abs(one - other) for one, other in zip(found[1].shape, wanted.shape, strict=True)) <= 6
+    assert list(found) == [engine.FULL, engine.TRIM if inside is None else engine.FRAME]
+    seen = list(found.values())[1]
+    assert max(abs(one - other) for one, other in zip(seen.shape, wanted.shape, strict=True)) <= 6
     assert len(look._shown(np.asarray(cv2.resize(redrawn(drawing(5, 7)), (300, 400)), np.uint8))) == 1
 
 

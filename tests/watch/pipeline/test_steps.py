@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,6 +159,37 @@ def test_of_many_stages_only_what_a_first_look_lets_through_is_opened_whole(
     assert json.loads(found.findings[0].detail) == json.loads(few.findings[0].detail), (
         "from the whole picture"
     )
+
+
+@pytest.mark.parametrize("meddled", [False, True])
+def test_what_a_child_that_met_others_showed_is_no_finding_by_itself(
+    world: scene.World,
+    store: SqliteWatchStore,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    meddled: bool,
+) -> None:
+    """A child that an earlier picture took over could show what it likes: the one that is alone decides."""
+    compared = list[int]()
+    real, compare = DecoderPool.decode, RecordedWorks.compare
+    other = scene.derived()
+
+    def decode(
+        pool: DecoderPool, data: bytes, name: str, *, alone: bool = False, least: int = 0
+    ) -> tuple[NDArray[np.uint8], ...]:
+        return real(pool, other if meddled and not alone else data, name, alone=alone, least=least)
+
+    def counted(*given: Any, **named: Any) -> Any:
+        compared.append(1)
+        return compare(*given, **named)
+
+    monkeypatch.setattr(DecoderPool, "decode", decode)
+    monkeypatch.setattr(RecordedWorks, "compare", counted)
+    file = scene.unrelated(1) if meddled else scene.derived()
+    looked = steps.look(waiting(store, world.picture("/z.jpg", file)))
+    assert isinstance(looked, Outcome)
+    assert bool(looked.findings) is not meddled
+    assert len(compared) == 1 + meddled, "the same pixels are compared once"
 
 
 def test_an_own_account_is_no_finding_to_review(
