@@ -8,6 +8,7 @@ import cv2
 import pytest
 
 from desk.demo.authority import LocalAuthority, local_authority
+from sakigake import words
 from sakigake.evidence.standalone.certificates import read_root
 from sakigake.evidence.standalone.whole import check
 from tests.watch import studio
@@ -83,3 +84,27 @@ def test_what_contradicts_itself_is_refused_before_anything_is_begun(
     ran = sakigake("export", *options, "-o", str(tmp_path / "pack"), code=2)
     assert code in ran.stdout + ran.stderr
     assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.slow
+def test_a_post_that_shows_a_part_of_a_stage_goes_into_a_package(
+    home: Path, authority: LocalAuthority, tmp_path: Path
+) -> None:
+    """Found by an outsider: the export of every such post ended in a bare error."""
+    assert home.is_dir()
+    whole = studio.pictures()[-1]
+    height, width = whole.shape[:2]
+    part = whole[height // 8 : height * 7 // 8, width // 8 : width * 7 // 8]
+    post = tmp_path / "part.png"
+    assert cv2.imwrite(str(post), cv2.resize(part, None, fx=2, fy=2))
+    pack = tmp_path / "pack"
+    sakigake("export", "last", "--post", str(post), "--audience", "lawyer", "-o", str(pack))
+    stated = json.loads((pack / "compare" / "finding.json").read_bytes())
+    assert set(stated["part"]) == {"top", "left", "height", "width"}
+    assert all(0 < share < 1000 for share in stated["part"].values())
+    assert stated["view"].startswith("crop")
+    assert json.loads(sakigake("verify", str(pack), "--json").stdout)["verdict"] == "VERIFIED"
+    assert check(pack, [read_root(authority.root_pem)])["verdict"] == "VERIFIED"
+    page = (pack / "index.html").read_text(encoding="utf-8")
+    for lang in words.LANGUAGES:
+        assert words.text(f"finding.view.{stated['view']}", lang) in page
