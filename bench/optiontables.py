@@ -75,6 +75,7 @@ ALONE = {
     "--interval": "this",
     "--head": "this",
     "--against": "this",
+    "--key": "this",
     "--name": "this",
     "--clipboard": "this",
     "--region": "this",

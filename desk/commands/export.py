@@ -166,6 +166,8 @@ def _tell(done: "Done", store: "Store", audience: str) -> dict[str, object]:
         say(words.text("export.untrusted", count=made.untrusted))
     if made.fingerprints:
         say(words.text("export.fingerprints", stages=", ".join(map(str, made.fingerprints))))
+    if made.unseen:
+        say(words.text("export.order-unseen", stages=", ".join(map(str, made.unseen))))
     _tell_blocks(made.blocks, blocks.waiting(store, found.id))
     if done.headless:
         say(words.text("export.headless"))

@@ -21,7 +21,7 @@ from sakigake.evidence.paper.matter import Matter, Paper
 from sakigake.evidence.placing import Contents
 from sakigake.evidence.standalone.joined import joined
 from sakigake.evidence.view import View, gather
-from sakigake.model import LIVE_SOURCES, EntryType, Finding, Session, StoredEntry
+from sakigake.model import LIVE_SOURCES, EntryType, Finding, Order, Session, StoredEntry
 from sakigake.store.protocol import Store
 from sakigake.timeline import proof, widths
 from sakigake.timeline.entry import parse_picture
@@ -45,7 +45,8 @@ class Exported:
     """What was written.
 
     `tokens` counts those of authorities we know, `untrusted` the others; `blocks` proofs of Bitcoin blocks, `unsealed`
-    newer entries that no checkpoint covers yet, `forgotten` stages left out, `timed` stages with a token or block over them.
+    newer entries that no checkpoint covers yet, `forgotten` stages left out, `timed` stages with a token or block over them;
+    `unseen` are the stages without a picture that a stated order rests on.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Exported:
     timed: int = 0
     pages: int = 0
     odd: tuple[str, ...] = ()
+    unseen: tuple[int, ...] = ()
 
 
 def export(
@@ -152,6 +154,7 @@ def export(
             if layout.stage(entry.seq, "fp.bin") in contents and entry.seq in hidden
         ),
         timed=sum(entry.seq < covered for entry in stages),
+        unseen=_unseen(finding, gathered) if finding else (),
         pages=printed.pages if printed else 0,
         odd=printed.odd if printed else (),
         untrusted=sum(layout.TOKEN_FILE.fullmatch(name) is not None for name in contents) - len(stamps),
@@ -219,6 +222,12 @@ def _must_show(finding: Finding, shown: set[int]) -> None:
     stages = {finding.stage, finding.first_stage, finding.last_stage} - {None}
     if not stages <= shown:
         raise UsageError("export-finding-hidden", stages=",".join(map(str, sorted(stages, key=str))))
+
+
+def _unseen(finding: Finding, told: View) -> tuple[int, ...]:
+    """Return the stages that a decided order rests on and whose pictures are not shown: no verifier confirms that order."""
+    named = {finding.stage, finding.first_stage, finding.last_stage} - told.pictured
+    return () if finding.order is Order.UNCLEAR else tuple(sorted(seq for seq in named if seq is not None))
 
 
 def _rests_on(finding: Finding) -> range:

@@ -108,3 +108,10 @@ def test_a_post_that_shows_a_part_of_a_stage_goes_into_a_package(
     page = (pack / "index.html").read_text(encoding="utf-8")
     for lang in words.LANGUAGES:
         assert words.text(f"finding.view.{stated['view']}", lang) in page
+    best = str(stated["stages"]["best"])
+    later = ("--post", str(post), "--posted-not-before", "2099-01-01T00:00:00Z", "--without-picture", best)
+    said = sakigake("export", "last", *later, "-o", str(tmp_path / "less")).stdout
+    assert f"rests on stages {best}, whose pictures you left out" in said
+    assert json.loads(sakigake("verify", str(tmp_path / "less"), "--json", code=7).stdout)["reasons"] == [
+        "order-not-shown"
+    ]

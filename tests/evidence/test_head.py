@@ -246,6 +246,12 @@ def test_as_people_type_it(recorded: Recorded, pack: Path, tmp_path: Path) -> No
             found = run([*ask, at(recorded, 3).code], whole)
             assert found.returncode == 7
             assert yes in found.stdout
+            # A code that fits says no more than that: anybody with the package can draw one.
+            assert {
+                "en": "decided by who kept the code, and since when",
+                "ja": "だれがいつから持っていたコードか",
+            }[lang] in found.stdout
+            assert "shown elsewhere" not in found.stdout
             missed = run([*ask, beyond], whole)
             assert missed.returncode == 6
             # A code has no signature: it accuses nobody.

@@ -241,7 +241,8 @@ def test_an_order_that_rests_on_a_picture_nobody_sees_is_not_verified(
             anchored.export(out, trusted, post=package.Post(post, "png", found), **less)
         assert not out.exists()
         less = {"without_picture": [anchored.stages[0]]}
-    anchored.export(out, trusted, post=package.Post(post, "png", found), **less)
+    made = anchored.export(out, trusted, post=package.Post(post, "png", found), **less)
+    assert made.unseen == (anchored.stages[0],), "whoever exports it is told"
     report = verify(out, trusted)
     assert report.verdict is Verdict.INTEGRITY_ONLY
     assert report.reasons == ("order-not-shown",)
@@ -260,7 +261,8 @@ def test_a_post_that_shows_a_part_of_a_stage_can_be_exported(
     found = replace(
         finding(anchored, post, Order.DRAFT_FIRST, posted), view="crop", part=(0.125, 0.0625, 0.75, 0.8125)
     )
-    anchored.export(tmp_path / "pack", trusted, post=package.Post(post, "png", found))
+    made = anchored.export(tmp_path / "pack", trusted, post=package.Post(post, "png", found))
+    assert made.unseen == ()
     stated = json.loads((tmp_path / "pack" / layout.FINDING).read_bytes())
     assert stated["part"] == {"top": 125, "left": 62, "height": 750, "width": 812}
     assert verify(tmp_path / "pack", trusted).verdict is Verdict.VERIFIED
