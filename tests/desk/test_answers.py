@@ -26,6 +26,7 @@ WITHOUT_JSON = {
     ("models", "verify"): "says by its exit code whether the files are as they were",
     ("models", "remove"): "removes; what is there then is told by models list",
     ("deep", "run"): "runs beside the recorder; what it made is told by timeline name",
+    ("deep", "stop"): "ends the worker and says so; by its exit code whether one ran",
     ("deep", "status"): "two lines for people; the same numbers come with timeline find",
 }
 CODES = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 130}
