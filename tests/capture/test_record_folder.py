@@ -193,7 +193,8 @@ def test_a_folder_that_goes_away_is_a_gap_and_comes_back(home: Path, folder: Pat
         recording.wait_for("stage")
         assert recording.end() == 0
     with Kept(home) as kept:
-        assert {gap.info["reason"] for gap in kept.of(EntryType.GAP)} == {"source-gone"}
+        # On a machine that is busy enough a look may come late as well, which is a gap of its own.
+        assert {gap.info["reason"] for gap in kept.of(EntryType.GAP)} - {"stall"} == {"source-gone"}
 
 
 def test_nothing_in_the_folder_is_touched(home: Path, folder: Path) -> None:

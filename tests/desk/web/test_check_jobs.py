@@ -129,6 +129,7 @@ def until(condition: Callable[[], bool]) -> None:
 def test_a_check_that_is_dismissed_ends_and_leaves_nothing(sleeping: Jobs) -> None:
     job = sleeping.start(UNKNOWN, b"secret")
     until((job.folder / "began").exists)
+    until(lambda: job.process is not None)  # the child may write before Popen is back
     process = job.process
     assert process
     sleeping.dismiss(job.number)
