@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -88,7 +89,8 @@ class Looking:
         self._thread.shutdown()
 
     def _do(self, work: Callable[[], Result]) -> Result:
-        done = self._thread.submit(work).result()
+        # In the language of whoever asks: a thread of its own knows nothing of that.
+        done = self._thread.submit(copy_context().run, work).result()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = threading.Timer(self._idle_s, lambda: self._thread.submit(self._let_go, self._idle_s))

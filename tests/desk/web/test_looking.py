@@ -50,6 +50,11 @@ def test_a_window_is_seen_chosen_marked_and_tried(desk: Served) -> None:
     assert "to draw with" in page
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
+    for lang, name in (("ja", "画面 1"), ("en", "Screen 1")):
+        desk.client.cookies.set("sakigake-lang", lang)
+        assert name in desk.client.get("/start/targets").text, (
+            "in the page's language, though another thread looks"
+        )
     small = picture_of(desk, "/start/small/window-mtpaint.jpg")
     assert max(small.size) == 320
     dots = np.asarray(small, np.int16)
