@@ -53,7 +53,8 @@ def _key_id(digest: bytes | None, serial: int | None = None) -> x509.AuthorityKe
     return x509.AuthorityKeyIdentifier(digest, [x509.DirectoryName(_OTHER)] if serial else None, serial)
 
 
-def _variants() -> Iterator[tuple[str, tuple[str, ...], forge.Chain]]:
+def variants() -> Iterator[tuple[str, tuple[str, ...], forge.Chain]]:
+    """Yield name, right verdicts and the chain of each; a token of it comes without its root."""
     yield "sound", SOUND, _chain()
     own = x509.SubjectKeyIdentifier(b"a" * 20)
     yield (
@@ -96,7 +97,7 @@ def _variants() -> Iterator[tuple[str, tuple[str, ...], forge.Chain]]:
 
 def cases(_: Scene) -> Iterator[tuple[Any, ...]]:
     """Yield (name, how it is made, right verdicts, trust)."""
-    for name, right, chain in _variants():
+    for name, right, chain in variants():
         carried = tuple(forge.der(one) for one in (chain.leaf, *chain.above[:-1]))
 
         def token(note: bytes, chain: forge.Chain = chain, carried: tuple[bytes, ...] = carried) -> bytes:

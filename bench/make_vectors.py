@@ -18,8 +18,9 @@ from typing import Any
 
 import cv2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from bench import chain
+from bench import attack_chains, chain
 from desk.demo import authority as demo
 from sakigake.anchor import ots, rfc3161
 from sakigake.anchor.trust import Trust
@@ -28,6 +29,7 @@ from sakigake.fingerprint.vector import V1, VERSION, fingerprint_v1, fingerprint
 from sakigake.timeline import merkle, note
 from sakigake.timeline.entry import canonical
 from tests.fingerprint.pictures import face, rings
+from tests.peers import forge
 
 OUT = Path(__file__).resolve().parents[1] / "config" / "vectors-v1.json"
 # Headers of blocks 0, 100000, 125552 and 840000 of the main chain; only the last has work above the floor.
@@ -222,6 +224,23 @@ def token_vectors() -> dict[str, Any]:
     }
 
 
+def chain_vectors() -> list[dict[str, Any]]:
+    """Return tokens of signers below many kinds of chains: whether each is counted, only read, or refused (None)."""
+    data = b"sakigake conformance vector 2\n"
+    rows: list[dict[str, Any]] = []
+    for name, right, links in attack_chains.variants():
+        carried = tuple(forge.der(one) for one in (links.leaf, *links.above[:-1]))
+        raw = forge.forge(forge.Plan(links, data=data).but(certificates=carried))
+        root = links.root.public_bytes(Encoding.PEM)
+        counted: bool | None = right == attack_chains.SOUND
+        if right == ("FAILED",):
+            counted = None
+        rows.append(
+            {"name": name, "root": root.decode(), "data": b64(data), "token": b64(raw), "counted": counted}
+        )
+    return rows
+
+
 def intervals(ends: dict[str, tuple[int | None, int | None]]) -> dict[str, Sequence[int | None]]:
     """Return the intervals as lists, worked out by hand."""
     return {seq: list(pair) for seq, pair in ends.items()}
@@ -292,6 +311,7 @@ def main() -> int:
         "tree": tree_vectors(),
         "note": note_vectors(),
         "token": token_vectors(),
+        "chains": chain_vectors(),
         "block": block_vectors(),
         "pictures": picture_vectors(),
     }

@@ -138,6 +138,20 @@ def _token(table: Mapping[str, Any]) -> Iterator[Check]:
         yield f"bit {bit} of byte {at}", partial(_refused, partial(read_token, changed, data, trust))
 
 
+def _chains(table: list[Mapping[str, Any]]) -> Iterator[Check]:
+    for row in table:
+        yield row["name"], partial(_counted, row)
+
+
+def _counted(row: Mapping[str, Any]) -> bool:
+    """Say whether a token is counted, only read, or refused, as it should be."""
+    trust = Trust().with_roots(row["root"].encode(), "vectors")
+    read = partial(read_token, base64.b64decode(row["token"]), base64.b64decode(row["data"]), trust)
+    if row["counted"] is None:
+        return _refused(read)
+    return (read().authority == "vectors") is row["counted"]
+
+
 def _token_times(raw: bytes, data: bytes, trust: Trust, wanted: tuple[int, int]) -> bool:
     reading = read_token(raw, data, trust)
     return reading.authority == "vectors" and (to_ms(reading.low), to_ms(reading.high)) == wanted
@@ -230,6 +244,7 @@ _PARTS: dict[str, tuple[str, Callable[[Any], Iterator[Check]]]] = {
     "tree": ("tree", _tree),
     "note": ("note", _note),
     "token": ("token", _token),
+    "chains": ("chains", _chains),
     "bounds": ("token", _bounds),
     "block": ("block", _block),
     "pixels": ("pictures", _pixels),

@@ -28,6 +28,8 @@ def test_this_installation_is_sound() -> None:
         ("note", "note", lambda table: table["accepted"][1].update(events=4)),
         ("token", "token", lambda table: table.update(high=table["high"] - 1)),
         ("token", "token", lambda table: table.update(data="AAAA")),
+        ("chains", "chains", lambda table: table[0].update(counted=False)),
+        ("chains", "chains", lambda table: table[3].update(counted=None)),
         ("bounds", "token", lambda table: table["bounds"]["intervals"].update({"5": [1, 2]})),
         ("bounds", "token", lambda table: table["bounds"]["stills"].append([4, "a", "b", 1001])),
         ("bounds", "token", lambda table: table["bounds"]["stills"].append([4, "b", "a", 5000])),

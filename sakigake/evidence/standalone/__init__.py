@@ -1,4 +1,4 @@
-"""verify.py: checks a package of draft stages. One file; needs Python 3.11 and the package `cryptography` (46 or newer).
+"""verify.py: checks a package of draft stages. One file; needs Python 3.11 and the package `cryptography` (42 or newer).
 
     python verify.py pack.zip --trust root.pem [--trust another.pem] [--lang ja|en] [--json]
 
