@@ -1,6 +1,6 @@
 """One post against the recorded stages of one or more sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -56,12 +56,21 @@ class Seen:
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.pixels = pixels
         self._found: dict[str, tuple[dict[str, Descriptors], str | None]] = {}
+        self._beside: dict[str, engine.Beside] = {}
 
     def comparable(self, version: str) -> tuple[dict[str, Descriptors], str | None]:
         """Return the views that carry enough as a version sees them; none, and why, when the post does not."""
         if version not in self._found:
             self._found[version] = engine.comparable(engine.post_views(self.pixels, version))
         return self._found[version]
+
+    def beside(self, version: str) -> engine.Beside:
+        """Return its comparable views beside the shipped cohort: that is asked once, however many works there are."""
+        if version not in self._beside:
+            views, _ = self.comparable(version)
+            others, known = cohort.load(version), calibration.load(version)
+            self._beside[version] = engine.beside_of(views, others, known)
+        return self._beside[version]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,9 +161,7 @@ def compare(
         return _nothing(recorded[-1].session, posted, digest, Likeness.NOT_COMPARABLE, why)
     read_whole = sum(len(timeline.descriptors) for timeline in timelines)
     total = max(read_whole, among or 0)
-    compared = [
-        _compare(timeline, {name: views for name, (views, _) in seen.items()}, own) for timeline in timelines
-    ]
+    compared = [_compare(timeline, post, list(seen), own) for timeline in timelines]
     best = max(compared, key=lambda each: float(each.surprise.max()))
     place = attribute(best.surprise, best.same)
     part, spot = best.part(place.best)
@@ -221,20 +228,19 @@ def read(store: Store, session: Session) -> Timeline:
     return timeline
 
 
-def _compare(
-    timeline: Timeline, seen: Mapping[str, Mapping[str, Descriptors]], works: Own | None
-) -> _Compared:
-    """Compare a post with a timeline; `seen` are its views as each version of the fingerprint sees them."""
+def _compare(timeline: Timeline, post: Seen, versions: Sequence[str], works: Own | None) -> _Compared:
+    """Compare a post with a timeline, as each of some versions of the fingerprint sees it."""
     surprise = np.zeros(len(timeline.descriptors), np.float32)
     parts: list[_Part] = []
     same: list[NDArray[np.intp]] = []
-    for version, views in seen.items():
+    for version in versions:
+        views, _ = post.comparable(version)
         at = np.array([n for n, each in enumerate(timeline.descriptors) if each.version == version], np.intp)
         if not at.size:
             continue
         own = [timeline.descriptors[position] for position in at]
         others, known = cohort.load(version), calibration.load(version)
-        match = engine.match(views, timeline.gallery(version), others, known)
+        match = engine.match(views, timeline.gallery(version), others, known, post.beside(version))
         if works and version == VERSION:
             # The counts of a finding were made with the shipped cohort: own works may lower a value, never raise it.
             others, known = works.cohort(views, own), works.calibration

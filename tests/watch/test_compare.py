@@ -16,7 +16,7 @@ from sakigake import resources
 from sakigake.errors import ConfigError, UsageError
 from sakigake.fingerprint.vector import V1, VERSION, fingerprint_v1, fingerprint_v2, unpack
 from sakigake.model import Likeness
-from tests.watch.studio import drawing, pictures, redrawn
+from tests.watch.studio import drawing, framed, pictures, redrawn
 from watch.compare import calibration as calibrations
 from watch.compare import cohort as cohorts
 from watch.compare import crops, engine
@@ -197,6 +197,21 @@ def test_a_post_is_closest_to_the_drawing_it_came_from() -> None:
         others = np.delete(found.surprise, number)
         assert found.surprise[number] > calibration.some > others.max()
         assert {score.name for score in found.scores(number)} == set(names(VERSION))
+
+
+def test_what_a_post_has_beside_the_cohort_is_the_same_for_every_gallery() -> None:
+    cohort, calibration = cohorts.load(), calibrations.load()
+    views = engine.comparable(engine.post_views(framed(drawing(3, 5))))[0]
+    beside = engine.beside_of(views, cohort, calibration)
+    for seeds in ((3,), (4, 5, 6)):
+        gallery = engine.gallery([unpack(fingerprint_v2(drawing(seed, 5))) for seed in seeds], cohort)
+        alone = engine.match(views, gallery, cohort, calibration)
+        shared = engine.match(views, gallery, cohort, calibration, beside)
+        assert (shared.surprise == alone.surprise).all()
+        assert (shared.views == alone.views).all()
+        assert shared.scores(0) == alone.scores(0)
+    with pytest.raises(UsageError):
+        engine.beside_of(views, cohorts.load(V1), calibration)
 
 
 def test_versions_are_never_mixed() -> None:

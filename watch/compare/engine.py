@@ -50,6 +50,14 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """Views of a post made ready for comparing, and how they score against the cohort: the same for every gallery."""
+
+    ready: dict[str, Ready]
+    against: dict[str, Against]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Match:
     """A post against a gallery. `surprise` has one value per stage, `views` which view (index of `names`) gave it."""
 
@@ -163,15 +171,21 @@ def canvases_of(stages: Sequence[Descriptors], ready: Mapping[str, Ready]) -> Ca
 
 
 def match(
-    views: Mapping[str, Descriptors], stages: Gallery, cohort: Cohort, calibration: Calibration
+    views: Mapping[str, Descriptors],
+    stages: Gallery,
+    cohort: Cohort,
+    calibration: Calibration,
+    beside: Beside | None = None,
 ) -> Match:
-    """Compare a post with a gallery; raises UsageError when the fingerprint versions differ."""
-    names = tuple(name for name in VIEWS if name in views and name in calibration.views)
+    """Compare a post with a gallery; raises UsageError when the fingerprint versions differ.
+
+    `beside` is what `beside_of` made of the same views, cohort and calibration: who compares a post with several galleries makes it once.
+    """
+    names = _whole(views, calibration)
     for name in names:
         require_same_version(views[name].version, stages.version)
-    raw, normalised = (
-        _by_view(names, each) for each in score_views([views[name] for name in names], stages, cohort)
-    )
+    scores = score_views([views[name] for name in names], stages, cohort, beside)
+    raw, normalised = (_by_view(names, each) for each in scores)
     windows: dict[str, Mapping[int, Window]] = {}
     kind = kind_of(names)
     for name, found in parts_of(views, stages.canvases).items():
@@ -187,6 +201,24 @@ def match(
         normalised=normalised,
         windows=windows,
     )
+
+
+def beside_of(views: Mapping[str, Descriptors], cohort: Cohort, calibration: Calibration) -> Beside:
+    """Return the views of a post as `match` compares them, beside the cohort; raises UsageError for another version."""
+    names = _whole(views, calibration)
+    for name in names:
+        require_same_version(views[name].version, cohort.fingerprint)
+    return _beside([views[name] for name in names], cohort)
+
+
+def _beside(views: Sequence[Descriptors], cohort: Cohort) -> Beside:
+    ready = prepared(rows_of(views))
+    return Beside(ready, cohorts.beside_posts(cohort, ready))
+
+
+def _whole(views: Collection[str], calibration: Calibration) -> tuple[str, ...]:
+    """Return the names of those views that show the whole of a stage, in their order."""
+    return tuple(name for name in VIEWS if name in views and name in calibration.views)
 
 
 def innermost(views: Collection[str]) -> str:
@@ -208,16 +240,15 @@ def parts_of(
 
 
 def score_views(
-    views: Sequence[Descriptors], stages: Gallery, cohort: Cohort
+    views: Sequence[Descriptors], stages: Gallery, cohort: Cohort, beside: Beside | None = None
 ) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
     """Return raw and normalised scores (views x stages) by measure, of views that show the whole of a stage."""
-    ready = prepared(rows_of(views))
-    beside = cohorts.beside_posts(cohort, ready)
+    post = beside or _beside(views, cohort)
     raw = {
-        measure.name: measure.compare(ready[measure.part], stages.ready[measure.part])
+        measure.name: measure.compare(post.ready[measure.part], stages.ready[measure.part])
         for measure in MEASURES[stages.version]
     }
-    return raw, {name: cohorts.normalise(raw[name], beside[name], stages.against[name]) for name in raw}
+    return raw, {name: cohorts.normalise(raw[name], post.against[name], stages.against[name]) for name in raw}
 
 
 def _by_view(names: Sequence[str], scores: Mapping[str, Matrix]) -> dict[str, dict[str, Matrix]]:

@@ -115,7 +115,8 @@ class Recorded:
     def _compare(
         self, post: Seen, sessions: list[str], posted: Interval, digest: str, among: int | None
     ) -> Finding | None:
-        post.comparable(VERSION)  # here, and not while others wait for the works
+        if not post.comparable(VERSION)[1]:  # here, and not while others wait for the works
+            post.beside(VERSION)
         try:
             found = self._works.compare(post, sessions, posted, digest, among=among)
         except NotFoundError:  # its stages were forgotten since the index looked
