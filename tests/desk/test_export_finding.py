@@ -90,7 +90,7 @@ def test_what_contradicts_itself_is_refused_before_anything_is_begun(
 def test_a_post_that_shows_a_part_of_a_stage_goes_into_a_package(
     home: Path, authority: LocalAuthority, tmp_path: Path
 ) -> None:
-    """Found by an outsider: the export of every such post ended in a bare error."""
+    """The export of every such post ended in a bare error once."""
     assert home.is_dir()
     whole = studio.pictures()[-1]
     height, width = whole.shape[:2]

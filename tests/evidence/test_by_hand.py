@@ -102,7 +102,7 @@ def test_the_first_step_finds_links_empty_folders_and_what_is_gone(record: Recor
 def test_the_first_step_shows_names_that_would_hide_themselves(
     record: Recorder, tmp_path: Path, name: str
 ) -> None:
-    """Found by an outsider: a line break makes two lines of one, and a terminal obeys some letters."""
+    """A line break makes two lines of one, and a terminal obeys some letters."""
     record(2).export(tmp_path / "pack")
     first = commands(tmp_path / "pack")[0]
     honest = by_hand(tmp_path / "pack", first)

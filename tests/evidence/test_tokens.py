@@ -229,7 +229,7 @@ def test_order_is_worked_out_again(  # noqa: PLR0917 - fixtures and cases
 def test_an_order_that_rests_on_a_picture_nobody_sees_is_not_verified(
     tmp_path: Path, anchored: Recorded, trusted: Trust, option: str
 ) -> None:
-    """Found by an outsider: the earlier draft was stated, and there was nothing to look at."""
+    """An earlier draft would be stated, and there would be nothing to look at."""
     when = datetime.now(UTC) + timedelta(hours=1)
     post = next(anchored.pictures.rglob("*.png"))
     posted = Interval(when - timedelta(seconds=60), when + timedelta(seconds=60))
